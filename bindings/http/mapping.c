@@ -1,0 +1,272 @@
+/* mapping: methods, header fields and content of requests; status, header fields and content of answers. */
+#include "bindings/http/mapping.h"
+
+#include "bindings/http/media.h"
+#include "bindings/http/target.h"
+
+/* ---- requests ---- */
+
+bool mapping_knows(unsigned method)
+{
+	return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_POST || method == HTTP_PUT || method == HTTP_DELETE;
+}
+
+/* TS-0009 6.2.1: a POST is a CREATE exactly if Content-Type names a resource type. */
+static enum operation operation_of(unsigned method, bool names_type)
+{
+	switch (method) {
+	case HTTP_POST:
+		return names_type ? OP_CREATE : OP_NOTIFY;
+	case HTTP_PUT:
+		return OP_UPDATE;
+	case HTTP_DELETE:
+		return OP_DELETE;
+	default:
+		return OP_RETRIEVE;
+	}
+}
+
+static void set_operation(struct request *req, enum operation op)
+{
+	static const char digits[] = "012345";
+
+	request_set(req, PARAM_operation, str_make(&digits[op], 1));
+}
+
+/* Content-Type counts where there is content, and on POST. */
+static void map_content(const struct head *head, struct str body, struct request *req)
+{
+	struct str text = head_field(head, FIELD_content_type);
+	bool counts = body.len || head->parser.method == HTTP_POST;
+	struct content_type type = {0};
+	enum operation op;
+
+	if (counts && text.ptr && media_parse(text, &type) < 0)
+		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type is malformed");
+	op = operation_of(head->parser.method, type.resource_type.ptr);
+	set_operation(req, op);
+	if (type.resource_type.ptr)
+		request_set(req, PARAM_resourceType, arena_copy(&req->arena, type.resource_type));
+	if (!body.len)
+		return;
+	req->content = arena_copy(&req->arena, body);
+	if (!text.ptr)
+		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type is missing");
+	else if (!type.media || !(type.media->operations & OP_BIT(op)))
+		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type %.*s is not understood here",
+			      type.type.len < 80 ? (int)type.type.len : 80, type.type.ptr);
+}
+
+/* Authorization carries oneM2M tokens (JSON web tokens, TS-0009 6.4.19) or the credentials of an HTTP scheme. */
+static bool is_scheme(struct str value)
+{
+	struct str word = str_split(&value, ' ');
+
+	return word.len && !memchr(word.ptr, '.', word.len);
+}
+
+static struct str copy_list(struct request *req, struct str value, char separator)
+{
+	char *text = arena_cstr(&req->arena, value);
+
+	for (size_t i = 0; i < value.len; i++)
+		if (text[i] == separator)
+			text[i] = ' ';
+	return str_make(text, value.len);
+}
+
+static void map_field(struct request *req, enum field field, struct str value)
+{
+	const struct field_def *def = &field_defs[field];
+
+	if (def->parameter == PARAM_COUNT || (field == FIELD_tokens && is_scheme(value)))
+		return;
+	if (request_has(req, def->parameter))
+		target_refuse(req, RSC_BAD_REQUEST, "%" STR_FMT " is given twice", STR_ARG(def->text));
+	else if (!str_is_utf8(value))
+		target_refuse(req, RSC_BAD_REQUEST, "%" STR_FMT " is malformed UTF-8", STR_ARG(def->text));
+	else
+		request_set(req, def->parameter,
+			    def->separator ? copy_list(req, value, def->separator) : arena_copy(&req->arena, value));
+}
+
+/* All fields of one name as one comma separated list (RFC 7230 3.2.2); ptr NULL if there is none. */
+static struct str joined_field(const struct head *head, enum field field, struct arena *arena)
+{
+	struct str joined = {0};
+
+	for (unsigned i = 0; i < head->field_count; i++) {
+		struct str value = head_str(head, head->fields[i].value);
+
+		if (head->fields[i].field == field)
+			joined = joined.ptr ? arena_join(arena, joined, STR(","), value) : arena_copy(arena, value);
+	}
+	return joined;
+}
+
+/* RFC 7232 section 3 */
+static void map_conditions(const struct head *head, struct request *req)
+{
+	bool is_read = head->parser.method == HTTP_GET || head->parser.method == HTTP_HEAD;
+
+	if (head_has(head, FIELD_if_match))
+		req->accept_etag = joined_field(head, FIELD_if_match, &req->arena);
+	if (head_has(head, FIELD_if_none_match) && !is_read)
+		target_refuse(req, RSC_BAD_REQUEST, "If-None-Match is served with GET and HEAD only");
+}
+
+/* A page in a browser on this machine can have its own name point here (DNS rebinding); only then is Host a name of the
+ * public DNS. */
+static bool is_public_name(struct str host)
+{
+	bool has_dot = false, has_letter = false;
+
+	if (host.len && host.ptr[0] == '[')
+		return false;
+	host = str_split(&host, ':');
+	for (size_t i = 0; i < host.len; i++) {
+		has_dot |= host.ptr[i] == '.';
+		has_letter |= host.ptr[i] != '.' && (host.ptr[i] < '0' || host.ptr[i] > '9');
+	}
+	return has_dot && has_letter;
+}
+
+static bool is_direct(const struct head *head)
+{
+	return !head->is_forwarded && !is_public_name(head_field(head, FIELD_host));
+}
+
+void mapping_request(const struct head *head, struct str body, const struct binding_config *config, bool is_loopback,
+		     struct request *req)
+{
+	req->binding = "http";
+	req->peer.is_direct_loopback = is_loopback && (config->trust_forwarded || is_direct(head));
+	for (unsigned i = 0; i < head->field_count; i++)
+		map_field(req, head->fields[i].field, head_str(head, head->fields[i].value));
+	if (head->repeated >> FIELD_content_type & 1)
+		target_refuse(req, RSC_BAD_REQUEST, "Content-Type is given twice");
+	target_map(req, head_str(head, head->target), str_of(config->root), config->schema);
+	map_content(head, body, req);
+	map_conditions(head, req);
+	if (!media_choose(joined_field(head, FIELD_accept, &req->arena), false))
+		target_refuse(req, RSC_NOT_ACCEPTABLE, "Accept takes none of the types that are served");
+}
+
+/* ---- exchange ---- */
+
+static bool is_listed(const char *list, struct str wanted)
+{
+	struct str rest = str_of(list);
+
+	while (rest.ptr && rest.len) {
+		struct str item = str_split(&rest, ',');
+
+		while (item.len && *item.ptr == ' ')
+			item = str_from(item, 1);
+		if (str_eq(item, wanted) || str_eq(item, STR("*")))
+			return true;
+	}
+	return false;
+}
+
+static const struct media_def *answer_media(const struct head *head)
+{
+	struct content_type type;
+	struct str text = head_field(head, FIELD_content_type);
+	bool is_vendor = text.ptr && media_parse(text, &type) == 0 && type.media && type.media->is_vendor;
+
+	return media_choose(head_field(head, FIELD_accept), is_vendor);
+}
+
+void mapping_exchange(const struct head *head, const char *cors_origins, struct exchange *exchange)
+{
+	struct str web_origin = head_field(head, FIELD_web_origin);
+
+	*exchange = (struct exchange){
+		.is_head = head->parser.method == HTTP_HEAD,
+		.is_old = head->parser.http_minor == 0,
+		.keeps_alive = head->keeps_alive,
+		.has_time = head_has(head, FIELD_originatingTimestamp),
+		.media = answer_media(head),
+		.request_id = head_field(head, FIELD_requestIdentifier),
+		.release = head_field(head, FIELD_releaseVersionIndicator),
+		.if_none_match = head_field(head, FIELD_if_none_match),
+	};
+	if (web_origin.ptr && is_listed(cors_origins, web_origin))
+		exchange->web_origin = web_origin;
+}
+
+void mapping_keep(struct exchange *exchange, struct request *req)
+{
+	exchange->request_id = arena_copy(&req->arena, exchange->request_id);
+	exchange->release = arena_copy(&req->arena, exchange->release);
+	exchange->web_origin = arena_copy(&req->arena, exchange->web_origin);
+	exchange->if_none_match = arena_copy(&req->arena, exchange->if_none_match);
+}
+
+/* ---- answers ---- */
+
+/* RFC 7232 2.3.2, weak comparison against a list of entity tags. */
+static bool etag_is_listed(struct str list, struct str etag)
+{
+	if (str_eq(list, STR("*")))
+		return true;
+	while (list.ptr) {
+		struct str item = str_split(&list, ',');
+
+		while (item.len && *item.ptr == ' ')
+			item = str_from(item, 1);
+		if (str_starts(item, STR("W/")))
+			item = str_from(item, 2);
+		while (item.len && item.ptr[item.len - 1] == ' ')
+			item.len--;
+		if (item.len == etag.len + 2 && item.ptr[0] == '"' && str_eq(str_make(item.ptr + 1, etag.len), etag))
+			return true;
+	}
+	return false;
+}
+
+static unsigned status_of(const struct answer *answer)
+{
+	const struct status_def *status = status_find((int)answer->rsc);
+
+	if (answer->precondition_failed)
+		return 412;
+	return status && status->http ? status->http : 500;
+}
+
+struct response mapping_response(const struct request *req, const struct exchange *exchange, const char *root,
+				 struct strbuf *location_buf)
+{
+	const struct answer *answer = &req->answer;
+	struct response response = {
+		.status = status_of(answer),
+		.rsc = answer->rsc,
+		.content = answer->content,
+		.dbg = answer->dbg,
+		.etag = answer->etag,
+		.is_partial = answer->is_partial,
+		.offset = answer->offset,
+	};
+
+	if (exchange->if_none_match.ptr && response.status == 200 && etag_is_listed(exchange->if_none_match, answer->etag))
+		response.status = 304;
+	if (response.status == 405)
+		response.more_headers = "Allow: " MAPPING_METHODS "\r\n";
+	if (answer->location.len) {
+		strbuf_clear(location_buf);
+		target_add_path(location_buf, str_of(root), cse_id(req->cse), answer->location);
+		response.location = strbuf_str(location_buf);
+	}
+	return response;
+}
+
+void mapping_add_preflight(struct strbuf *out)
+{
+	STRBUF_LIT(out, "Access-Control-Allow-Methods: " MAPPING_METHODS "\r\n"
+			"Access-Control-Allow-Headers: Content-Type, Accept, If-Match, If-None-Match");
+	for (unsigned field = 0; field < FIELD_COUNT; field++)
+		if (field_defs[field].parameter != PARAM_COUNT)
+			strbuf_addf(out, ", %" STR_FMT, STR_ARG(field_defs[field].text));
+	STRBUF_LIT(out, "\r\nAccess-Control-Max-Age: 600\r\n");
+}

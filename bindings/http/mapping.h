@@ -1,0 +1,32 @@
+/* mapping: an HTTP request becomes a request primitive, the answer becomes an HTTP response (TS-0009 clause 6). */
+#ifndef BINDINGS_HTTP_MAPPING_H
+#define BINDINGS_HTTP_MAPPING_H
+
+#include "bindings/http/head.h"
+#include "bindings/http/response.h"
+#include "cse/core/binding.h"
+
+/* Methods and header fields by name, for Allow and CORS. */
+#define MAPPING_METHODS "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+
+/* Is this a method that stands for an operation? */
+bool mapping_knows(unsigned method);
+
+/* What an answer to this head needs to know; views point into the head. cors_origins is the allow-list. */
+void mapping_exchange(const struct head *head, const char *cors_origins, struct exchange *exchange);
+
+/* Fills req; everything it keeps is copied into its arena. What is wrong becomes req->refused. */
+void mapping_request(const struct head *head, struct str body, const struct binding_config *config, bool is_loopback,
+		     struct request *req);
+
+/* Makes the exchange independent of the head: its views then live in req. */
+void mapping_keep(struct exchange *exchange, struct request *req);
+
+/* The response to an answered request. location_buf takes the bytes of Content-Location. */
+struct response mapping_response(const struct request *req, const struct exchange *exchange, const char *root,
+				 struct strbuf *location_buf);
+
+/* Appends the header lines that answer a CORS preflight (Fetch standard 3.2.2). */
+void mapping_add_preflight(struct strbuf *out);
+
+#endif

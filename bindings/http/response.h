@@ -1,0 +1,43 @@
+/* response: one HTTP response as bytes. */
+#ifndef BINDINGS_HTTP_RESPONSE_H
+#define BINDINGS_HTTP_RESPONSE_H
+
+#include "bindings/http/media.h"
+#include "cse/base/clock.h"
+#include "cse/base/strbuf.h"
+#include "schemas/status.h"
+
+/* What an answer has to know about its request. Views live as long as the request. */
+struct exchange {
+	bool is_head;	  /* no body, whatever the answer */
+	bool is_old;	  /* HTTP/1.0 */
+	bool keeps_alive;
+	bool has_time;	  /* Originating Timestamp was given, so the answer has one */
+	const struct media_def *media;
+	struct str request_id, release; /* echoed; ptr NULL: not given */
+	struct str web_origin;	   /* an allowed one; ptr NULL: none */
+	struct str if_none_match;
+};
+
+struct response {
+	unsigned status;
+	enum rsc rsc;
+	struct str content; /* empty: none */
+	struct str dbg;	    /* instead of content, if ptr is set */
+	struct str etag, location; /* location is a path; empty: none */
+	bool is_partial;
+	uint64_t offset;
+	const char *more_headers; /* whole lines; NULL: none */
+};
+
+/* The Date line, made once a second. */
+struct response_date {
+	int64_t second;
+	char line[48];
+};
+
+/* Appends it to out. scratch is for its own use. */
+void response_write(struct strbuf *out, struct strbuf *scratch, const struct exchange *exchange,
+		    const struct response *response, struct response_date *date, int64_t now_us);
+
+#endif

@@ -1,0 +1,20 @@
+/* registry: the rows of registry.def as a table. */
+#include "bindings/registry.h"
+
+#define BINDING(name) extern const struct binding binding_##name;
+#include "bindings/registry.def"
+#undef BINDING
+
+static const struct binding *const bindings[] = {
+#define BINDING(name) &binding_##name,
+#include "bindings/registry.def"
+#undef BINDING
+};
+
+const struct binding *binding_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(bindings) / sizeof(bindings[0]); i++)
+		if (strcmp(bindings[i]->name, name) == 0)
+			return bindings[i];
+	return NULL;
+}

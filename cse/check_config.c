@@ -1,0 +1,22 @@
+/* check_config: `copse check-config`. */
+#include "cse/command.h"
+
+int command_check_config(int argc, char **argv)
+{
+	struct config config;
+	struct arguments arguments;
+	char message[MESSAGE_SIZE];
+	struct schema *schema;
+	int code = command_read(argc, argv, 0, &arguments, &config);
+
+	if (code != 0)
+		return code;
+	schema = command_schema(&config, message, sizeof(message));
+	if (schema)
+		config_print(&config, stdout);
+	else
+		code = command_fail(EXIT_USAGE, message);
+	schema_destroy(schema);
+	config_finish(&config);
+	return code;
+}

@@ -1,0 +1,240 @@
+/* From the To parameter to the target: the six forms of TS-0001 9.3.1 and TS-0004 6.2.4. */
+#include "cse/core/instance_cache.h"
+#include "cse/core/state.h"
+
+/* Splits `#attribute` off. */
+static struct str take_fragment(struct request *req, struct str to)
+{
+	const char *mark = memchr(to.ptr, '#', to.len);
+
+	if (!mark)
+		return to;
+	req->target.attribute = str_from(to, (size_t)(mark - to.ptr) + 1);
+	return str_make(to.ptr, (size_t)(mark - to.ptr));
+}
+
+/* Is to = prefix or does it go on with a slash behind it? */
+static bool is_below(struct str to, struct str prefix)
+{
+	return str_starts(to, prefix) && (to.len == prefix.len || to.ptr[prefix.len] == '/');
+}
+
+static enum rsc not_hosted(struct request *req)
+{
+	return req_fail(req, RSC_NOT_FOUND, "to: no route to another CSE");
+}
+
+/* TS-0004 7.3.2.8: leaves in `path` what follows the CSE-ID. */
+enum rsc check_hosting(struct request *req)
+{
+	const struct cse *cse = req->cse;
+	struct str to = take_fragment(req, req->param[PARAM_to]);
+	struct str sp = str_of(cse->config.sp_id), id = str_of(cse->config.id);
+
+	if (str_starts(to, STR("//"))) {
+		to = str_from(to, 2);
+		if (!is_below(to, sp))
+			return not_hosted(req);
+		to = str_from(to, sp.len);
+		if (to.len == 0)
+			return req_fail(req, RSC_BAD_REQUEST, "to: names a service provider, no resource");
+	}
+	if (to.len && to.ptr[0] == '/') {
+		if (!is_below(to, id))
+			return not_hosted(req);
+		to = str_from(to, id.len + 1);
+	}
+	if (to.len == 0)
+		return req_fail(req, RSC_BAD_REQUEST, "to: names no resource");
+	if (to.ptr[to.len - 1] == '/')
+		return req_fail(req, RSC_BAD_REQUEST, "to: ends with a slash");
+	req->path = to;
+	return RSC_NONE;
+}
+
+static struct resource *first_resource(const struct cse *cse, struct str segment)
+{
+	if (str_eq(segment, STR("-")) || str_eq(segment, str_of(cse->config.name)))
+		return cse->tree.root;
+	return tree_by_id(&cse->tree, segment);
+}
+
+/* An unstructured identifier of an instance leads to its parent by one look at the row. */
+static int find_instance_by_id(struct cse *cse, struct str id, struct target *target)
+{
+	uint64_t key = instance_id_key(id, 'i'), parent_key;
+	struct instance_head head;
+	struct resource *parent;
+	int found;
+
+	if (key == 0)
+		return 0;
+	parent_key = instance_cache_parent(&cse->cache, key);
+	if (parent_key == 0) {
+		found = cse->store->ops->read_instance(cse->store, key, &parent_key, &head, &cse->cache.buffer);
+		if (found <= 0)
+			return found;
+	}
+	parent = tree_by_key(&cse->tree, parent_key);
+	if (!parent || !parent->instances || !series_contains(&parent->instances->series, key))
+		return 0;
+	target->resource = parent;
+	target->instance = key;
+	return 1;
+}
+
+static const struct virtual_def *virtual_child(const struct resource *resource, struct str name)
+{
+	for (size_t i = 0; i < resource->type->virtual_count; i++)
+		if (str_eq(str_of(resource->type->virtuals[i].name), name))
+			return &resource->type->virtuals[i];
+	return NULL;
+}
+
+static enum rsc store_failed(struct request *req, int error)
+{
+	return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "store: %s", error_text(error));
+}
+
+static enum rsc not_found(struct request *req)
+{
+	return req_fail(req, RSC_NOT_FOUND, "to: \"%.*s\" does not exist", STR_ARG(req->path));
+}
+
+/* One name below the target so far. */
+static enum rsc descend(struct request *req, struct str name)
+{
+	struct target *target = &req->target;
+	struct resource *child;
+	int error;
+
+	if (target->instance || target->virtual_)
+		return not_found(req);
+	child = tree_child(&req->cse->tree, target->resource, name);
+	if (child) {
+		target->resource = child;
+		return RSC_NONE;
+	}
+	target->virtual_ = virtual_child(target->resource, name);
+	if (target->virtual_)
+		return RSC_NONE;
+	target->instance = instances_find(req->cse, target->resource, name, &error);
+	if (error)
+		return store_failed(req, error);
+	return target->instance ? RSC_NONE : not_found(req);
+}
+
+static enum rsc resolve(struct request *req)
+{
+	struct str rest = req->path, segment = str_split(&rest, '/');
+	struct target *target = &req->target;
+	int found;
+
+	target->resource = first_resource(req->cse, segment);
+	if (!target->resource) {
+		found = find_instance_by_id(req->cse, segment, target);
+		if (found < 0)
+			return store_failed(req, found);
+		if (found == 0)
+			return not_found(req);
+	}
+	while (rest.ptr) {
+		enum rsc code;
+
+		segment = str_split(&rest, '/');
+		if (segment.len == 0)
+			return req_fail(req, RSC_BAD_REQUEST, "to: has an empty segment");
+		code = descend(req, segment);
+		if (code != RSC_NONE)
+			return code;
+	}
+	return RSC_NONE;
+}
+
+/* What has expired is gone, even if the sweeper has not come by yet. */
+static bool is_expired(struct request *req, int *error)
+{
+	int64_t now = cse_expiry_now(req->cse);
+	struct instance instance;
+
+	for (const struct resource *r = req->target.resource; r; r = r->parent)
+		if (r->expiry.due_us <= now)
+			return true;
+	if (!req->target.instance)
+		return false;
+	*error = instances_read(req->cse, req->target.resource, req->target.instance, &instance);
+	return *error == 0 && instance.head.et_us <= now;
+}
+
+/* TS-0004 7.3.3.1. */
+enum rsc check_existence(struct request *req)
+{
+	enum rsc code = resolve(req);
+	int error = 0;
+
+	if (code != RSC_NONE)
+		return code;
+	if (is_expired(req, &error))
+		return not_found(req);
+	if (error)
+		return store_failed(req, error);
+	commit_depend(req, req->target.resource->batch);
+	if (req->target.instance)
+		commit_depend(req, req->target.resource->instances->batch);
+	return RSC_NONE;
+}
+
+const struct virtual_hooks *virtual_find(const struct cse *cse, const char *long_name)
+{
+	for (const struct virtual_hooks *const *v = cse->config.virtuals; *v; v++)
+		if (strcmp((*v)->long_name, long_name) == 0)
+			return *v;
+	return NULL;
+}
+
+const struct type_def *instance_type(const struct cse *cse, const struct resource *parent)
+{
+	for (size_t i = 0; i < parent->type->child_count; i++) {
+		const struct type_def *type = schema_type(cse->schema, parent->type->children[i]);
+
+		if (type && type->flags & INSTANCE)
+			return type;
+	}
+	return NULL;
+}
+
+const char *operation_name(enum operation op)
+{
+	static const char *const names[] = {"", "CREATE", "RETRIEVE", "UPDATE", "DELETE", "NOTIFY"};
+
+	return names[op];
+}
+
+static enum rsc not_allowed(struct request *req, const char *what)
+{
+	return req_fail(req, RSC_OPERATION_NOT_ALLOWED, "%s takes no %s", what, operation_name(req->op));
+}
+
+/* What a type or virtual resource refuses from everybody is refused before anybody's rights are looked at
+ * (TS-0004 7.4.3.2, 7.4.7.2.3, 7.4.27.2). */
+enum rsc check_operation(struct request *req)
+{
+	struct target *target = &req->target;
+	const struct virtual_hooks *hooks;
+	const struct type_def *refusing;
+
+	req->type = target->instance ? instance_type(req->cse, target->resource) : target->resource->type;
+	if (target->virtual_) {
+		hooks = virtual_find(req->cse, target->virtual_->long_name);
+		if (!hooks)
+			return req_fail(req, RSC_NOT_IMPLEMENTED, "<%s>: not supported", target->virtual_->long_name);
+		return hooks->operations & OP_BIT(req->op) ? RSC_NONE : not_allowed(req, target->virtual_->long_name);
+	}
+	if (req->op == OP_NOTIFY)
+		return req_fail(req, RSC_NOT_IMPLEMENTED, "NOTIFY: not supported");
+	/* A CREATE is refused by the type of what it would make, not by the parent's. */
+	refusing = req->op == OP_CREATE ? schema_type(req->cse->schema, req->ty) : req->type;
+	if (refusing && refusing->refused & OP_BIT(req->op))
+		return not_allowed(req, refusing->name);
+	return RSC_NONE;
+}

@@ -1,0 +1,185 @@
+/* One CSE: from opening to closing, and the check of its own consistency. */
+#include "cse/core/cse.h"
+
+#include "cse/core/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void init(struct cse *cse)
+{
+	tree_init(&cse->tree);
+	instance_cache_init(&cse->cache, cse->config.cache_bytes);
+	list_init(&cse->dirty_instances);
+	list_init(&cse->free_requests);
+}
+
+static void finish(struct cse *cse)
+{
+	struct resource *resource = cse->tree.root ? tree_next_postorder(cse->tree.root, NULL) : NULL;
+
+	for (; resource; resource = tree_next_postorder(cse->tree.root, resource)) {
+		instances_destroy(cse, resource->instances);
+		resource->instances = NULL;
+	}
+	tree_finish(&cse->tree);
+	expiry_finish(&cse->expiries);
+	instance_cache_finish(&cse->cache);
+	map_finish(&cse->pending);
+	strbuf_finish(&cse->scratch);
+	list_each(item, &cse->free_requests) {
+		struct request *req = container_of(item, struct request, link);
+
+		arena_finish(&req->arena);
+		free(req);
+	}
+	free(cse);
+}
+
+int cse_open(const struct cse_config *config, struct loop *loop, struct clock *clock, struct log *log, struct schema *schema,
+	     struct store *store, struct cse **out, char *message, size_t size)
+{
+	struct cse *cse = xzalloc(sizeof(*cse));
+	int error;
+
+	*out = NULL;
+	cse->config = *config;
+	cse->loop = loop;
+	cse->clock = clock;
+	cse->log = log;
+	cse->schema = schema;
+	cse->store = store;
+	init(cse);
+	error = load_store(cse, message, size);
+	if (error) {
+		finish(cse);
+		return error;
+	}
+	cse->committer = committer_create(cse, loop, store);
+	error = settle_base(cse, message, size);
+	if (error) {
+		committer_destroy(cse->committer);
+		finish(cse);
+		return error;
+	}
+	sweeper_start(cse);
+	*out = cse;
+	return 0;
+}
+
+/* The next start then reads chunks only. */
+static void last_snapshot(struct cse *cse)
+{
+	struct request *req = request_internal(cse, OP_UPDATE);
+
+	sweeper_put_time(req);
+	if (!list_empty(&cse->dirty_instances))
+		snapshot_add(req);
+	commit_finish(cse->committer, req);
+	while (!commit_is_idle(cse->committer))
+		loop_round(cse->loop, 10);
+}
+
+void cse_close(struct cse *cse)
+{
+	if (!cse)
+		return;
+	sweeper_stop(cse);
+	last_snapshot(cse);
+	committer_destroy(cse->committer);
+	finish(cse);
+}
+
+bool cse_is_idle(const struct cse *cse)
+{
+	return cse->requests_in_work == 0 && commit_is_idle(cse->committer);
+}
+
+static bool is_consistent(const struct cse *cse, const struct resource *resource)
+{
+	const struct instances *set = resource->instances;
+
+	if (tree_by_id(&cse->tree, resource->id) != resource || tree_by_key(&cse->tree, resource->key) != resource)
+		return false;
+	if (resource->parent && tree_child(&cse->tree, resource->parent, resource->name) != resource)
+		return false;
+	if (set && set->series.count && series_after(&set->series, set->series.first - 1) != set->series.first)
+		return false;
+	return !set || set->series.count > 0 || set->bytes == 0;
+}
+
+static uint64_t bytes_of_instances(struct cse *cse, const struct resource *resource)
+{
+	struct instance instance;
+	uint64_t bytes = 0;
+
+	for (uint64_t key = instances_oldest(resource); key; key = series_after(&resource->instances->series, key))
+		bytes += instances_read(cse, resource, key, &instance) == 0 ? instance.head.size : 0;
+	return bytes;
+}
+
+const char *cse_check(struct cse *cse)
+{
+	struct resource *resource = tree_next_postorder(cse->tree.root, NULL);
+	size_t count = 0;
+
+	for (; resource; resource = tree_next_postorder(cse->tree.root, resource)) {
+		count++;
+		if (!is_consistent(cse, resource) ||
+		    (resource->instances && bytes_of_instances(cse, resource) != resource->instances->bytes)) {
+			snprintf(cse->fault, sizeof(cse->fault), "resource %.*s is inconsistent", STR_ARG(resource->id));
+			return cse->fault;
+		}
+	}
+	return count == cse->tree.count ? NULL : "resources are lost from the tree";
+}
+
+size_t cse_resource_count(const struct cse *cse)
+{
+	return cse->tree.count;
+}
+
+struct log *cse_log(struct cse *cse)
+{
+	return cse->log;
+}
+
+struct str cse_id(const struct cse *cse)
+{
+	return str_of(cse->config.id);
+}
+
+struct clock *cse_clock(struct cse *cse)
+{
+	return cse->clock;
+}
+
+const struct cse_config *cse_config(const struct cse *cse)
+{
+	return &cse->config;
+}
+
+const struct schema *cse_schema(const struct cse *cse)
+{
+	return cse->schema;
+}
+
+bool cse_has_id(const struct cse *cse, struct str id)
+{
+	return tree_by_id(&cse->tree, id) != NULL;
+}
+
+uint64_t cse_next_key(struct cse *cse)
+{
+	return ++cse->last_key;
+}
+
+int64_t cse_expiry_now(struct cse *cse)
+{
+	return clock_wall_us(cse->clock) - cse->sweeper.jump_us;
+}
+
+bool instance_is_expired(const struct request *req, const struct instance *instance)
+{
+	return instance->head.et_us <= cse_expiry_now(req->cse);
+}

@@ -1,0 +1,68 @@
+/* hooks: what core calls upwards for what a resource type does beyond its table. Every member may be NULL.
+ * Hooks work on memory and on the request's change list; they answer RSC_NONE to go on, or a code by req_fail. */
+#ifndef CSE_CORE_HOOKS_H
+#define CSE_CORE_HOOKS_H
+
+#include "cse/core/binding.h"
+#include "cse/core/commit.h"
+#include "cse/core/draft.h"
+#include "cse/core/instances.h"
+#include "cse/core/request.h"
+#include "cse/core/tree.h"
+
+/* Writes computed attributes: `"cni":3` with a comma before it. */
+struct presenter {
+	struct strbuf *out;
+	const struct schema *schema;
+};
+void present_u64(struct presenter *presenter, unsigned name, uint64_t value);
+void present_json(struct presenter *presenter, unsigned name, struct str json);
+
+struct type_hooks {
+	size_t state_size; /* of resource->state, cleared at first */
+
+	/* Recv-6.3 of a CREATE of this type, instead of the rights on the parent (registrations). */
+	enum rsc (*authorize_create)(struct request *req, const struct resource *parent);
+	/* Recv-6.5 of a CREATE of this type: completes or refuses the draft, before names and identifiers are given. */
+	enum rsc (*create)(struct request *req, struct resource *parent, struct draft *draft);
+	/* The resourceID of a new resource; ptr NULL: generated. May be called with a draft that lacks one. */
+	struct str (*choose_id)(struct request *req, struct draft *draft);
+	/* Recv-6.5 of an UPDATE: draft holds the representation with the request's changes in it. */
+	enum rsc (*update)(struct request *req, struct resource *resource, struct draft *draft);
+	/* May the originator's RETRIEVE or DELETE of an instance below this resource go on? */
+	enum rsc (*access_instance)(struct request *req, struct resource *resource);
+	/* An instance is to be created below: checks it, sets what follows from the parent (et, st), makes room. */
+	enum rsc (*admit_instance)(struct request *req, struct resource *resource, struct draft *draft,
+				   struct instance_head *head);
+	/* The oldest instance may be too old: removes what is; sets the time of the next look. */
+	enum rsc (*sweep_instances)(struct request *req, struct resource *resource);
+
+	/* resource->state from the attribute text: after load, create, update and their undo. */
+	void (*attach)(struct cse *cse, struct resource *resource);
+	/* The attributes marked COMPUTED. */
+	void (*present)(struct cse *cse, const struct resource *resource, struct presenter *presenter);
+};
+
+/* What stands behind a fixed child name. Rows VIRTUAL(la, latest) name it; found by long name in registry.def's list. */
+struct virtual_hooks {
+	const char *long_name;
+	unsigned operations; /* OP_BITs; others answer 4005 */
+	/* Turns the target into the one meant (an instance). RSC_NONE or a refusal. */
+	enum rsc (*redirect)(struct request *req, struct target *target);
+};
+
+/* ---- what hooks may ask of core ---- */
+
+/* Is the request from the admin of this CSE? */
+bool is_admin(const struct request *req);
+const struct cse_config *cse_config(const struct cse *cse);
+const struct schema *cse_schema(const struct cse *cse);
+/* Is there a resource with this identifier? */
+bool cse_has_id(const struct cse *cse, struct str id);
+/* A number never given before: for identifiers. */
+uint64_t cse_next_key(struct cse *cse);
+/* The wall clock as far as expiration is concerned: it stands still while a jump ahead is waited out. */
+int64_t cse_expiry_now(struct cse *cse);
+bool instance_is_expired(const struct request *req, const struct instance *instance);
+
+#endif

@@ -1,0 +1,30 @@
+# libcore.a: the procedures.
+noinst_LIBRARIES += libcore.a
+libcore_a_SOURCES = \
+	cse/core/address.c \
+	cse/core/authorize.c \
+	cse/core/base.c \
+	cse/core/binding.h \
+	cse/core/commit.c cse/core/commit.h \
+	cse/core/create.c \
+	cse/core/cse.c cse/core/cse.h \
+	cse/core/delete.c \
+	cse/core/dispatcher.c \
+	cse/core/draft.c cse/core/draft.h \
+	cse/core/expiry.c cse/core/expiry.h \
+	cse/core/hooks.h \
+	cse/core/instance_cache.c cse/core/instance_cache.h \
+	cse/core/instances.c cse/core/instances.h \
+	cse/core/load.c \
+	cse/core/precondition.c \
+	cse/core/representation.c \
+	cse/core/request.c cse/core/request.h \
+	cse/core/result_content.c \
+	cse/core/retrieve.c \
+	cse/core/row.c \
+	cse/core/snapshot.c \
+	cse/core/state.h \
+	cse/core/sweeper.c \
+	cse/core/tree.c cse/core/tree.h \
+	cse/core/update.c \
+	cse/core/validity.c

@@ -1,0 +1,110 @@
+/* Is the representation right for the operation? TS-0004 7.3.3.3 and 7.3.3.4. Fills req->type and req->attrs. */
+#include "cse/core/state.h"
+
+/* The one root member of the Content parameter: TS-0004 7.5.2. */
+static enum rsc take_root(struct request *req, struct value *object, const struct type_def **type)
+{
+	struct value root, only;
+
+	if (req->content.len == 0)
+		return req_fail(req, RSC_BAD_REQUEST, "content: missing");
+	root = doc_root(&req->doc);
+	if (value_type(root) != VALUE_OBJECT || value_token(root)->count != 1)
+		return req_fail(req, RSC_BAD_REQUEST, "content: must be an object with one member, the resource");
+	only = value_first(root);
+	if (value_type(only) != VALUE_OBJECT)
+		return req_fail(req, RSC_BAD_REQUEST, "content: the resource must be an object of attributes");
+	*object = only;
+	*type = schema_type_by_root(req->cse->schema, value_name(only));
+	return RSC_NONE;
+}
+
+static enum rsc wrong_root(struct request *req, const char *expected)
+{
+	struct str name = value_name(value_first(doc_root(&req->doc)));
+
+	return req_fail(req, RSC_BAD_REQUEST, "content: \"%.*s\" is no <%s>", name.len > 60 ? 60 : (int)name.len, name.ptr,
+			expected);
+}
+
+/* Does the parent take such a child at all? */
+static enum rsc check_child_type(struct request *req)
+{
+	const struct cse *cse = req->cse;
+	const struct type_def *type = schema_type(cse->schema, req->ty), *parent = req->type;
+
+	if (type && type->flags & IN_ONLY && cse->config.type != CSE_IN)
+		return req_fail(req, RSC_OPERATION_NOT_ALLOWED, "<%s>: only on an IN-CSE", type->name);
+	if (!type)
+		return req_fail(req, RSC_NOT_IMPLEMENTED, "<%s>: not supported", resource_type_name(req->ty));
+	if (type->flags & CSE_MADE)
+		return req_fail(req, RSC_OPERATION_NOT_ALLOWED, "<%s>: not created by request", type->name);
+	if (!type_allows_child(parent, req->ty))
+		return req_fail(req, RSC_INVALID_CHILD_RESOURCE_TYPE, "<%s>: no child of <%s>", type->name, parent->name);
+	return RSC_NONE;
+}
+
+static enum rsc check_create(struct request *req)
+{
+	const struct type_def *type = NULL;
+	struct problem problem;
+	struct value object;
+	enum rsc code = check_child_type(req);
+
+	if (code == RSC_NONE)
+		code = take_root(req, &object, &type);
+	if (code != RSC_NONE)
+		return code;
+	if (!type || type->ty != req->ty)
+		return wrong_root(req, resource_type_name(req->ty));
+	code = validate_create(req->cse->schema, type, object, &req->arena, &req->attrs, &problem);
+	if (code != RSC_NONE)
+		return req_fail(req, code, "%s", problem.text);
+	req->type = type;
+	return RSC_NONE;
+}
+
+static enum rsc check_update(struct request *req)
+{
+	const struct type_def *type = NULL;
+	struct problem problem;
+	struct value object;
+	enum rsc code = take_root(req, &object, &type);
+
+	if (code != RSC_NONE)
+		return code;
+	if (type != req->type)
+		return wrong_root(req, req->type->name);
+	code = validate_update(req->cse->schema, type, object, &req->arena, &req->attrs, &problem);
+	if (code != RSC_NONE)
+		return req_fail(req, code, "%s", problem.text);
+	return RSC_NONE;
+}
+
+enum rsc check_representation(struct request *req)
+{
+	switch (req->op) {
+	case OP_CREATE:
+		return check_create(req);
+	case OP_UPDATE:
+		return check_update(req);
+	case OP_NONE:
+	case OP_RETRIEVE:
+	case OP_DELETE:
+	case OP_NOTIFY:
+		break;
+	}
+	return RSC_NONE;
+}
+
+enum rsc perform(struct request *req)
+{
+	static enum rsc (*const operations[])(struct request *req) = {
+		[OP_CREATE] = perform_create,
+		[OP_RETRIEVE] = perform_retrieve,
+		[OP_UPDATE] = perform_update,
+		[OP_DELETE] = perform_delete,
+	};
+
+	return operations[req->op](req);
+}

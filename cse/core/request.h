@@ -1,0 +1,117 @@
+/* request: a decoded request primitive, its memory, its position in the procedure and its answer.
+ *
+ * A binding takes one with request_create, fills the parameters and content, and gives it to cse_submit; from then on it is
+ * the CSE's until reply is called, exactly once, on the CSE's thread. reply reads the answer, and request_release gives it back. */
+#ifndef CSE_CORE_REQUEST_H
+#define CSE_CORE_REQUEST_H
+
+#include "cse/base/arena.h"
+#include "cse/base/list.h"
+#include "cse/base/map.h"
+#include "schemas/primitive.h"
+#include "schemas/status.h"
+#include "schemas/validate.h"
+
+struct cse;
+struct request;
+struct resource;
+
+/* Who is at the other end of the binding's connection. */
+struct peer {
+	bool is_direct_loopback; /* loopback socket and no forwarding header: what the admin may come from */
+	bool is_authenticated;	 /* by credentials that belong to From */
+};
+
+/* One condition of Filter Criteria; attribute conditions have tag FILTER_COUNT and the name as received ("mni", "c.lbl"). */
+struct filter_item {
+	enum condition tag;
+	struct str name, text;
+};
+
+struct filter {
+	struct filter_item *items;
+	unsigned count;
+};
+
+/* What a request is about, once resolved. */
+struct target {
+	struct resource *resource;	     /* the resource, or the parent of the instance or virtual one */
+	const struct virtual_def *virtual_; /* set while `to` names a virtual resource */
+	uint64_t instance;		     /* key of an instance below resource; 0: none */
+	struct str attribute;		     /* `#mni` */
+};
+
+/* What kind of root the content has. */
+enum content_kind { CONTENT_NONE, CONTENT_RESOURCE, CONTENT_OTHER };
+
+struct answer {
+	enum rsc rsc;
+	struct str content;    /* JSON of the whole content ({"m2m:cnt":{...}}); empty: none */
+	struct str location;   /* structured address of the created resource, CSE-relative; empty: none */
+	struct str etag;       /* opaque, without quotes; empty: none */
+	struct str dbg;	       /* why it failed, plain UTF-8 text; the content then is {"m2m:dbg": ...} */
+	bool precondition_failed; /* If-Match did not hold */
+	bool is_partial;       /* cnst 1 */
+	uint64_t offset;       /* cnot, when partial */
+};
+
+struct request {
+	struct cse *cse;
+	struct list link;
+	struct arena arena;
+
+	/* The primitive. Parameters as text; ptr NULL: absent. Numbers are decoded in Recv-1.0. Views must stay valid as
+	 * long as the request: a binding copies into the arena what its own buffers lose. */
+	struct str param[PARAM_COUNT];
+	struct filter filter;
+	struct str content;	/* canonical JSON of the Content parameter, undecoded; empty: none */
+	const char *binding;	/* "http", for the log */
+	struct peer peer;
+	struct str accept_etag; /* If-Match: list of etags as received; empty: no condition */
+	/* A fault the binding saw (a bad media type, unreadable query): Recv-1.0 answers it. RSC_NONE: none. */
+	enum rsc refused;
+	const char *refused_why;
+
+	void (*reply)(struct request *req, void *arg);
+	void *arg;
+
+	struct answer answer;
+
+	/* ---- of core from here ---- */
+	struct map_node pending; /* in cse->pending while is_registered */
+	bool is_registered;
+	enum operation op;
+	unsigned ty, rcn;
+	struct str from; /* bare stem for a local AE, /cse-id for a CSE */
+	struct str path; /* what `to` says below this CSE */
+	unsigned step;
+	struct target target;
+	struct doc doc;
+	const struct type_def *type;
+	struct attrs attrs;
+	struct list changes;	/* struct change */
+	struct list undo;	/* struct undo */
+	uint64_t depends_on;	/* number of the newest batch whose changes were seen */
+	int64_t received_us;	/* wall clock */
+};
+
+/* From the CSE's pool; arena empty, everything else cleared. NULL when the CSE's limit on requests in work is reached. */
+struct request *request_create(struct cse *cse);
+/* Gives it back; only before cse_submit or from reply on. */
+void request_release(struct request *req);
+
+static inline void request_set(struct request *req, enum parameter parameter, struct str text)
+{
+	req->param[parameter] = text;
+}
+
+static inline bool request_has(const struct request *req, enum parameter parameter)
+{
+	return req->param[parameter].ptr != NULL;
+}
+
+/* Sets code and explanation, and returns the code: `return req_fail(req, RSC_BAD_REQUEST, "%s: ...", name);`
+ * The explanation is bounded and its bytes are made safe. */
+enum rsc req_fail(struct request *req, enum rsc code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,69 @@
+/* A resource as a row of the store: {"m2m:cnt":{attributes},"_":{"or":originator,"st":stateTag}}. The second member holds
+ * what the CSE knows of a resource and does not show. */
+#include "cse/core/state.h"
+#include "schemas/timestamp.h"
+
+void put_resource(struct request *req, const struct resource *resource)
+{
+	struct strbuf *out = &req->cse->scratch;
+	struct change *change = commit_change(req, CHANGE_PUT_RESOURCE);
+
+	strbuf_clear(out);
+	strbuf_addf(out, "{\"%s:%s\":{", resource->type->space, resource->type->short_name);
+	strbuf_add_str(out, resource->text);
+	STRBUF_LIT(out, "},\"_\":{\"or\":");
+	strbuf_add_json(out, resource->originator);
+	strbuf_addf(out, ",\"st\":%llu}}", (unsigned long long)resource->state_tag);
+	change->key = resource->key;
+	change->parent = resource->parent ? resource->parent->key : 0;
+	change->text = arena_copy(&req->arena, strbuf_str(out));
+}
+
+static struct str string_member(struct value object, struct str name, struct arena *arena)
+{
+	struct value v = value_member(object, name);
+
+	return value_is_absent(v) ? str_make("", 0) : value_string(v, arena);
+}
+
+static int64_t time_member(struct value object, struct str name, struct arena *arena, int64_t fallback)
+{
+	int64_t us;
+
+	return timestamp_parse(string_member(object, name, arena), &us) == 0 ? us : fallback;
+}
+
+struct resource *resource_from_row(struct cse *cse, uint64_t key, struct str text, struct arena *arena)
+{
+	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
+	struct value attributes, hidden, tag;
+	const struct type_def *type;
+	struct decode_error error;
+	struct resource *resource;
+	struct str object;
+	struct doc doc;
+
+	if (json_decode(text, &limits, arena, &doc, &error) != 0 || value_type(doc_root(&doc)) != VALUE_OBJECT)
+		return NULL;
+	attributes = value_first(doc_root(&doc));
+	hidden = value_member(doc_root(&doc), STR("_"));
+	if (value_is_absent(attributes) || value_is_absent(hidden))
+		return NULL;
+	type = schema_type_by_root(cse->schema, value_name(attributes));
+	if (!type)
+		return NULL;
+	resource = resource_create(type, key,
+				   string_member(attributes, name_short(cse->schema, ATTR_resourceID), arena),
+				   string_member(attributes, name_short(cse->schema, ATTR_resourceName), arena),
+				   string_member(hidden, STR("or"), arena));
+	tag = value_member(hidden, STR("st"));
+	if (!value_is_absent(tag) && value_u64(tag, &resource->state_tag) != 0)
+		resource->state_tag = 0;
+	resource->modified_us =
+		time_member(attributes, name_short(cse->schema, ATTR_lastModifiedTime), arena, 0);
+	resource->expiry.due_us =
+		time_member(attributes, name_short(cse->schema, ATTR_expirationTime), arena, EXPIRY_NEVER);
+	object = value_text(attributes);
+	adopt_text(cse, resource, str_make(object.ptr + 1, object.len - 2));
+	return resource;
+}

@@ -1,0 +1,120 @@
+/* state: the inside of struct cse, for the files of core only. */
+#ifndef CSE_CORE_STATE_H
+#define CSE_CORE_STATE_H
+
+#include "cse/core/commit.h"
+#include "cse/core/cse.h"
+#include "cse/core/hooks.h"
+
+struct cse {
+	struct cse_config config;
+	struct loop *loop;
+	struct clock *clock;
+	struct log *log;
+	struct schema *schema;
+	struct store *store;
+	struct committer *committer;
+
+	struct tree tree;
+	uint64_t last_key; /* the newest key given to a resource or instance */
+	struct instance_cache cache;
+	struct list dirty_instances;
+	uint64_t changes_since_snapshot;
+
+	struct expiry_heap expiries;
+	struct sweeper {
+		struct timer timer;
+		struct cse *cse;
+		int64_t last_wall_us, last_mono_us;
+		int64_t jump_us;	  /* how far ahead the wall clock jumped and is not yet believed */
+		int64_t believe_at_mono_us; /* when it will be */
+		int64_t note_at_mono_us;    /* when the store is next told that the CSE lives */
+		int64_t alive_us;	    /* when it last was, by the store; 0: unknown */
+	} sweeper;
+
+	struct list free_requests;
+	unsigned requests_in_work;
+	struct map pending; /* (originator, request identifier) of requests in work */
+	struct strbuf scratch; /* for one function's use at a time */
+	char fault[200];       /* of cse_check */
+};
+
+/* The procedure, one step after the other; steps[] in dispatcher.c names them. */
+enum rsc check_validity(struct request *req);	    /* Recv-1.0, TS-0004 7.3.2.1 */
+enum rsc check_response_type(struct request *req);  /* Recv-2.0 */
+enum rsc check_hosting(struct request *req);	    /* Recv-6.1, 7.3.2.8 */
+enum rsc check_existence(struct request *req);	    /* Recv-6.2, 7.3.3.1 */
+enum rsc check_operation(struct request *req);
+enum rsc check_authorization(struct request *req);  /* Recv-6.3, 7.3.3.15 */
+enum rsc check_precondition(struct request *req);
+enum rsc check_representation(struct request *req); /* Recv-6.4, 7.3.3.3, 7.3.3.4 */
+enum rsc perform(struct request *req);		    /* Recv-6.5 */
+
+enum rsc perform_create(struct request *req);
+enum rsc perform_retrieve(struct request *req);
+enum rsc perform_update(struct request *req);
+enum rsc perform_delete(struct request *req);
+
+/* Runs the steps from req->step on and finishes the request. */
+void dispatch(struct request *req);
+/* Back to the state before the first step, keeping the primitive, and through the procedure again. */
+void dispatch_again(struct request *req);
+/* Calls reply with what is in req->answer. */
+void request_answer(struct request *req);
+/* A request of the CSE itself (expiration, snapshot): whoever makes it fills its change list and ends it by commit_finish. */
+struct request *request_internal(struct cse *cse, enum operation op);
+
+/* May req->from do op on resource? */
+bool may(const struct request *req, const struct resource *resource, enum operation op);
+
+/* address.c */
+const struct virtual_hooks *virtual_find(const struct cse *cse, const char *long_name);
+/* The type of the instances below parent. */
+const struct type_def *instance_type(const struct cse *cse, const struct resource *parent);
+const char *operation_name(enum operation op);
+
+/* retrieve.c */
+enum rsc follow_virtual(struct request *req);
+enum rsc check_instance_access(struct request *req);
+
+/* create.c: expirationTime within the bounds of the parent and the CSE; `default_us` if none is asked for. */
+enum rsc settle_expiration(struct request *req, struct draft *draft, int64_t parent_us, int64_t default_us, int64_t *et_us);
+int64_t default_expiration(const struct request *req);
+/* Replaces the attributes of a resource and what is derived from them. */
+void adopt_text(struct cse *cse, struct resource *resource, struct str text);
+
+/* delete.c: removes a resource and all below it, with change and undo records. */
+void remove_subtree(struct request *req, struct resource *resource);
+
+/* row.c: a resource as a row of the store, and back (outside the tree; NULL if it cannot be read). */
+void put_resource(struct request *req, const struct resource *resource);
+struct resource *resource_from_row(struct cse *cse, uint64_t key, struct str text, struct arena *arena);
+
+/* load.c, base.c, snapshot.c */
+#define META_ALIVE "alive"
+WARN_UNUSED int load_store(struct cse *cse, char *message, size_t size);
+/* Makes the CSEBase of a new store, or brings the one there up to the configuration. */
+WARN_UNUSED int settle_base(struct cse *cse, char *message, size_t size);
+void snapshot_add(struct request *req);
+/* The changed chunks of one key list. */
+void snapshot_put_series(struct request *req, struct instances *set);
+bool snapshot_is_due(const struct cse *cse);
+
+/* sweeper.c */
+void sweeper_start(struct cse *cse);
+void sweeper_stop(struct cse *cse);
+void sweeper_put_time(struct request *req);
+void sweeper_was_alive(struct cse *cse, int64_t alive_us);
+
+/* result_content.c. Representations are JSON in the request's arena: {"m2m:cnt":{...}}, attributes alone without the root. */
+bool result_content_allowed(enum operation op, unsigned rcn);
+struct str present_resource(struct request *req, const struct resource *resource);
+struct str present_attributes(struct request *req, const struct resource *resource);
+struct str present_instance(struct request *req, const struct type_def *type, const struct instance *instance);
+/* The first member's value of a JSON object this CSE has printed. */
+struct value first_member(struct request *req, struct str json);
+enum rsc answer_created(struct request *req, const struct resource *parent, struct str representation, struct str name);
+enum rsc answer_updated(struct request *req, const struct resource *resource, struct str before);
+void answer_etag_resource(struct request *req, const struct resource *resource);
+
+#endif

@@ -1,0 +1,123 @@
+/* UPDATE: TS-0004 7.3.3.7. */
+#include "cse/core/state.h"
+#include "schemas/timestamp.h"
+
+#include <stdlib.h>
+
+struct update_undo {
+	struct undo undo;
+	struct resource *resource;
+	struct str text; /* heap */
+	int64_t modified_us, et_us;
+	uint64_t state_tag;
+};
+
+static void revert_update(struct request *req, struct undo *base)
+{
+	struct update_undo *undo = container_of(base, struct update_undo, undo);
+	struct resource *resource = undo->resource;
+
+	resource->modified_us = undo->modified_us;
+	resource->state_tag = undo->state_tag;
+	expiry_set(&req->cse->expiries, &resource->expiry, undo->et_us);
+	adopt_text(req->cse, resource, undo->text);
+}
+
+static void remember(struct request *req, struct resource *resource)
+{
+	struct update_undo *undo = arena_zalloc(&req->arena, sizeof(*undo));
+
+	undo->undo.revert = revert_update;
+	undo->resource = resource;
+	undo->text = arena_copy(&req->arena, resource->text);
+	undo->modified_us = resource->modified_us;
+	undo->state_tag = resource->state_tag;
+	undo->et_us = resource->expiry.due_us;
+	commit_undo(req, &undo->undo);
+}
+
+/* The stored representation as attributes by row. */
+static enum rsc resource_attrs(struct request *req, const struct resource *resource, struct attrs *attrs)
+{
+	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
+	struct doc *doc = arena_zalloc(&req->arena, sizeof(*doc));
+	struct decode_error error;
+	struct str object = arena_join(&req->arena, STR("{"), resource->text, STR("}"));
+
+	if (json_decode(object, &limits, &req->arena, doc, &error) != 0)
+		return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "stored representation: %s", error.message);
+	attrs->type = resource->type;
+	attrs->value = arena_zalloc(&req->arena, resource->type->attr_count * sizeof(struct value));
+	for (struct value v = value_first(doc_root(doc)); !value_is_absent(v); v = value_next(doc_root(doc), v)) {
+		int row = schema_row(req->cse->schema, resource->type, value_name(v));
+
+		if (row >= 0)
+			attrs->value[row] = v;
+	}
+	return RSC_NONE;
+}
+
+/* TS-0004 7.3.3.4: an expiration before that of a child is refused. */
+static enum rsc check_children_outlive(struct request *req, struct resource *resource, int64_t et_us)
+{
+	uint64_t latest = instances_latest(resource);
+	struct instance instance;
+
+	if (et_us >= resource->expiry.due_us)
+		return RSC_NONE;
+	list_each(item, &resource->children) {
+		const struct resource *child = container_of(item, struct resource, siblings);
+
+		if (child->expiry.due_us > et_us)
+			return req_fail(req, RSC_BAD_REQUEST, "expirationTime (et): the child \"%.*s\" expires later",
+					STR_ARG(child->name));
+	}
+	if (latest && instances_read(req->cse, resource, latest, &instance) == 0 && instance.head.et_us > et_us)
+		return req_fail(req, RSC_BAD_REQUEST, "expirationTime (et): an instance expires later");
+	return RSC_NONE;
+}
+
+static enum rsc update_expiration(struct request *req, struct resource *resource, struct draft *draft, int64_t *et_us)
+{
+	enum rsc code;
+
+	*et_us = resource->expiry.due_us;
+	if (value_is_absent(attrs_get(&req->attrs, ATTR_expirationTime)))
+		return RSC_NONE;
+	code = settle_expiration(req, draft, resource->parent->expiry.due_us, default_expiration(req), et_us);
+	return code != RSC_NONE ? code : check_children_outlive(req, resource, *et_us);
+}
+
+enum rsc perform_update(struct request *req)
+{
+	struct resource *resource = req->target.resource;
+	const struct type_hooks *hooks = resource->type->hooks;
+	struct str before = present_attributes(req, resource);
+	struct draft draft;
+	struct attrs stored;
+	int64_t et_us;
+	enum rsc code = resource_attrs(req, resource, &stored);
+
+	if (code != RSC_NONE)
+		return code;
+	draft_init(&draft, req->cse->schema, resource->type, &req->arena);
+	draft_take(&draft, &stored);
+	draft_take(&draft, &req->attrs);
+	code = update_expiration(req, resource, &draft, &et_us);
+	if (code == RSC_NONE && hooks && hooks->update)
+		code = hooks->update(req, resource, &draft);
+	if (code != RSC_NONE)
+		return code;
+
+	remember(req, resource);
+	if (et_us > resource->expiry.due_us && resource->instances)
+		instances_look_at(req->cse, resource, resource->expiry.due_us); /* theirs stays what it was */
+	resource->modified_us = req->received_us;
+	resource->state_tag++;
+	resource->batch = commit_open_batch(req->cse->committer);
+	expiry_set(&req->cse->expiries, &resource->expiry, et_us);
+	draft_set_timestamp(&draft, ATTR_lastModifiedTime, req->received_us);
+	adopt_text(req->cse, resource, draft_print(&draft));
+	put_resource(req, resource);
+	return answer_updated(req, resource, before);
+}

@@ -1,0 +1,219 @@
+/* Is the primitive itself right? TS-0004 7.3.2.1, parameters by the rows of primitive.def. */
+#include "cse/core/state.h"
+#include "schemas/timestamp.h"
+
+static enum rsc decode_operation(struct request *req)
+{
+	int64_t op;
+
+	if (str_to_i64(req->param[PARAM_operation], &op) != 0 || op < OP_CREATE || op > OP_NOTIFY)
+		return req_fail(req, RSC_BAD_REQUEST, "operation (op): must be a number from 1 to 5");
+	req->op = (enum operation)op;
+	return RSC_NONE;
+}
+
+/* Kinds, operations and support of whatever is there. */
+static enum rsc check_parameter(struct request *req, enum parameter parameter)
+{
+	const struct parameter_def *def = &parameter_defs[parameter];
+	struct constraint none = {0};
+	const char *wrong = validate_text(def->kind, &none, req->param[parameter]);
+
+	if (wrong)
+		return req_fail(req, RSC_BAD_REQUEST, "%s (%s): %s", def->name, def->short_name, wrong);
+	if (!(def->operations & OP_BIT(req->op)))
+		return req_fail(req, RSC_BAD_REQUEST, "%s (%s): not allowed with this operation", def->name,
+				def->short_name);
+	if (!def->is_supported)
+		return req_fail(req, RSC_NOT_IMPLEMENTED, "%s (%s): not supported", def->name, def->short_name);
+	return RSC_NONE;
+}
+
+static enum rsc check_parameters(struct request *req)
+{
+	for (enum parameter i = 0; i < PARAM_COUNT; i++) {
+		enum rsc code = RSC_NONE;
+
+		if (request_has(req, i) && i != PARAM_from)
+			code = check_parameter(req, i);
+		if (code != RSC_NONE)
+			return code;
+	}
+	return RSC_NONE;
+}
+
+static enum rsc check_filter(struct request *req)
+{
+	if (req->filter.count && req->op == OP_CREATE)
+		return req_fail(req, RSC_BAD_REQUEST, "filterCriteria (fc): not allowed in CREATE");
+	for (unsigned i = 0; i < req->filter.count; i++) {
+		const struct filter_item *item = &req->filter.items[i];
+		const struct constraint none = {0};
+		const char *wrong = NULL;
+
+		if (item->tag != FILTER_COUNT)
+			wrong = validate_text(condition_defs[item->tag].kind, &none, item->text);
+		if (wrong)
+			return req_fail(req, RSC_BAD_REQUEST, "filterCriteria %.*s: %s", STR_ARG(item->name), wrong);
+		if (item->tag == FILTER_COUNT || !condition_defs[item->tag].is_supported)
+			return req_fail(req, RSC_NOT_IMPLEMENTED, "filterCriteria %.*s: not supported",
+					STR_ARG(item->name));
+	}
+	return RSC_NONE;
+}
+
+/* TS-0004 7.3.2.1 and 7.3.3.1. */
+static enum rsc check_times(struct request *req)
+{
+	int64_t expires, result;
+
+	if (request_has(req, PARAM_requestExpirationTimestamp)) {
+		if (timestamp_parse_abs_rel(req->param[PARAM_requestExpirationTimestamp], req->received_us, &expires) != 0)
+			return req_fail(req, RSC_BAD_REQUEST, "requestExpirationTimestamp (rqet): no point in time");
+		if (expires <= req->received_us)
+			return req_fail(req, RSC_REQUEST_TIMEOUT, "requestExpirationTimestamp (rqet): is in the past");
+	}
+	if (!request_has(req, PARAM_resultExpirationTimestamp))
+		return RSC_NONE;
+	if (timestamp_parse_abs_rel(req->param[PARAM_resultExpirationTimestamp], req->received_us, &result) != 0)
+		return req_fail(req, RSC_BAD_REQUEST, "resultExpirationTimestamp (rset): no point in time");
+	if (result <= req->received_us)
+		return req_fail(req, RSC_REQUEST_TIMEOUT, "resultExpirationTimestamp (rset): is in the past");
+	if (request_has(req, PARAM_requestExpirationTimestamp) && result < expires)
+		return req_fail(req, RSC_BAD_REQUEST, "resultExpirationTimestamp (rset): before the request's (rqet)");
+	return RSC_NONE;
+}
+
+/* Is value one member of a comma separated list? */
+static bool listed(const char *list, struct str value)
+{
+	struct str rest = str_of(list);
+
+	while (rest.ptr) {
+		struct str item = str_split(&rest, ',');
+
+		while (item.len && item.ptr[0] == ' ')
+			item = str_from(item, 1);
+		if (item.len && str_eq(item, value))
+			return true;
+	}
+	return false;
+}
+
+static enum rsc check_release(struct request *req)
+{
+	struct str release = req->param[PARAM_releaseVersionIndicator];
+
+	/* An absent one is treated as the oldest release served: docs/interop.md. */
+	if (release.ptr && !listed(req->cse->config.releases, release))
+		return req_fail(req, RSC_RELEASE_VERSION_NOT_SUPPORTED,
+				"releaseVersionIndicator (rvi): \"%.*s\" is not served; served: %s", STR_ARG(release),
+				req->cse->config.releases);
+	return RSC_NONE;
+}
+
+static enum rsc decode_result_content(struct request *req)
+{
+	static const unsigned defaults[] = {[OP_CREATE] = 1, [OP_RETRIEVE] = 1, [OP_UPDATE] = 1, [OP_DELETE] = 0, [OP_NOTIFY] = 0};
+	int64_t rcn;
+
+	req->rcn = defaults[req->op];
+	if (!request_has(req, PARAM_resultContent))
+		return RSC_NONE;
+	if (str_to_i64(req->param[PARAM_resultContent], &rcn) != 0 || rcn < 0 ||
+	    !result_content_allowed(req->op, (unsigned)rcn))
+		return req_fail(req, RSC_BAD_REQUEST, "resultContent (rcn): %.*s is not allowed with this operation",
+				STR_ARG(req->param[PARAM_resultContent]));
+	req->rcn = (unsigned)rcn;
+	return RSC_NONE;
+}
+
+static enum rsc decode_resource_type(struct request *req)
+{
+	int64_t ty;
+
+	if (req->op != OP_CREATE)
+		return RSC_NONE;
+	if (!request_has(req, PARAM_resourceType))
+		return req_fail(req, RSC_BAD_REQUEST, "resourceType (ty): missing in CREATE");
+	if (str_to_i64(req->param[PARAM_resourceType], &ty) != 0 || ty < 0 || !resource_type_name((unsigned)ty))
+		return req_fail(req, RSC_BAD_REQUEST, "resourceType (ty): %.*s is no resource type",
+				STR_ARG(req->param[PARAM_resourceType]));
+	req->ty = (unsigned)ty;
+	return RSC_NONE;
+}
+
+/* Local forms of an AE-ID become the bare stem: `/id-in/Cx` and `//sp/id-in/Cx` are `Cx` here. */
+static void normalize_from(struct request *req)
+{
+	const struct cse *cse = req->cse;
+	struct str from = req->param[PARAM_from], id = str_of(cse->config.id), sp = str_of(cse->config.sp_id);
+
+	if (str_starts(from, STR("//")) && str_starts(str_from(from, 2), sp))
+		from = str_from(from, 2 + sp.len);
+	if (str_starts(from, id) && from.len > id.len + 1 && from.ptr[id.len] == '/')
+		from = str_from(from, id.len + 1);
+	req->from = from;
+}
+
+static enum rsc check_from(struct request *req)
+{
+	bool is_registration = req->op == OP_CREATE && req->ty == TY_AE;
+
+	normalize_from(req);
+	if (req->from.len == 0 && !is_registration)
+		return req_fail(req, RSC_BAD_REQUEST, "from (fr): missing");
+	if (req->from.len > 255)
+		return req_fail(req, RSC_BAD_REQUEST, "from (fr): longer than 255 bytes");
+	for (size_t i = 0; i < req->from.len; i++)
+		if ((unsigned char)req->from.ptr[i] <= ' ' || (unsigned char)req->from.ptr[i] > '~')
+			return req_fail(req, RSC_BAD_REQUEST, "from (fr): has a blank, control or non-ASCII byte");
+	return RSC_NONE;
+}
+
+static enum rsc decode_content(struct request *req)
+{
+	struct decode_error error = {0};
+
+	if (req->content.len == 0)
+		return RSC_NONE;
+	if (json_decode(req->content, &req->cse->config.decode, &req->arena, &req->doc, &error) != 0)
+		return req_fail(req, RSC_BAD_REQUEST, "content: %s at byte %zu", error.message, error.offset);
+	return RSC_NONE;
+}
+
+enum rsc check_validity(struct request *req)
+{
+	static enum rsc (*const checks[])(struct request *req) = {
+		decode_operation, decode_resource_type, check_parameters, check_from,	    check_filter,
+		check_times,	  check_release,	decode_result_content, decode_content,
+	};
+
+	if (req->refused != RSC_NONE)
+		return req_fail(req, req->refused, "%s", req->refused_why ? req->refused_why : "malformed request");
+	if (!request_has(req, PARAM_to))
+		return req_fail(req, RSC_BAD_REQUEST, "to: missing");
+	if (!request_has(req, PARAM_requestIdentifier) || req->param[PARAM_requestIdentifier].len == 0)
+		return req_fail(req, RSC_BAD_REQUEST, "requestIdentifier (rqi): missing");
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		enum rsc code = checks[i](req);
+
+		if (code != RSC_NONE)
+			return code;
+	}
+	return RSC_NONE;
+}
+
+/* Blocking requests are served; without the type <request> synchronous non-blocking ones answer 5206 (TS-0004 7.3.2.2), and
+ * so do asynchronous ones, as their result could not be delivered either. */
+enum rsc check_response_type(struct request *req)
+{
+	struct str type = req->param[PARAM_responseType];
+
+	if (!type.ptr || str_eq(type, STR("3")) || str_eq(type, STR("4")))
+		return RSC_NONE;
+	if (str_eq(type, STR("1")) || str_eq(type, STR("2")))
+		return req_fail(req, RSC_NON_BLOCKING_SYNCH_REQUEST_NOT_SUPPORTED,
+				"responseType (rt): non-blocking requests are not supported");
+	return req_fail(req, RSC_NOT_IMPLEMENTED, "responseType (rt): %.*s is not supported", STR_ARG(type));
+}

@@ -1,0 +1,20 @@
+# copse: the program, and its manual page.
+bin_PROGRAMS += copse
+copse_SOURCES = \
+	cse/main.c \
+	cse/check_config.c \
+	cse/command.c cse/command.h \
+	cse/config.c cse/config.h cse/config.def \
+	cse/config_options.c \
+	cse/config_print.c \
+	cse/describe.c \
+	cse/dump.c \
+	cse/serve.c
+# From the top floor down.
+copse_LDADD = libbindings.a libresources.a libcore.a libstore.a libschemas.a libbase.a \
+	$(HTTP_PARSER_LIBS) $(SQLITE3_LIBS) $(INIH_LIBS)
+
+man1_MANS = copse.1
+CLEANFILES += copse.1
+copse.1: copse$(EXEEXT)
+	$(AM_V_GEN)./copse$(EXEEXT) describe --manual >$@.tmp && mv $@.tmp $@

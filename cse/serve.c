@@ -1,0 +1,251 @@
+/* serve: `copse run`. Puts schema, store, CSE and bindings together and serves until a signal asks to stop. */
+#include "cse/command.h"
+
+#include "cse/core/binding.h"
+#include "cse/core/cse.h"
+#include "resources/registry.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define BINDING(name) extern const struct binding binding_##name;
+#include "bindings/registry.def"
+#undef BINDING
+
+static const struct binding *const bindings[] = {
+#define BINDING(name) &binding_##name,
+#include "bindings/registry.def"
+#undef BINDING
+};
+
+enum { BINDING_COUNT = sizeof(bindings) / sizeof(bindings[0]) };
+
+struct server {
+	const struct config *config;
+	struct log log;
+	struct clock clock;
+	struct loop *loop;
+	struct schema *schema;
+	struct store *store;
+	struct cse *cse;
+	struct binding_state *open[BINDING_COUNT];
+	struct loop_fd signals;
+	struct loop_hook round_end;
+	unsigned draining; /* bindings that still have connections */
+	bool is_stopping;
+	char message[MESSAGE_SIZE];
+};
+
+static void drained(void *arg)
+{
+	struct server *server = arg;
+	server->draining--;
+}
+
+/* Once told to stop: ends the loop when the last connection is gone and everything is committed. */
+static void at_round_end(struct loop_hook *hook)
+{
+	struct server *server = container_of(hook, struct server, round_end);
+
+	if (server->is_stopping && server->draining == 0 && cse_is_idle(server->cse))
+		loop_stop(server->loop);
+}
+
+static void on_signal(struct loop_fd *watch, uint32_t events)
+{
+	struct server *server = container_of(watch, struct server, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (server->is_stopping) {
+		log_event(&server->log, LOG_WARN, "second signal, leaving at once", "signal=%u", info.ssi_signo);
+		_exit(EXIT_FAULT);
+	}
+	log_event(&server->log, LOG_INFO, "stopping", "signal=%u", info.ssi_signo);
+	server->is_stopping = true;
+	server->draining = BINDING_COUNT;
+	for (size_t i = 0; i < BINDING_COUNT; i++)
+		bindings[i]->drain(server->open[i], drained, server);
+}
+
+/* Signals arrive as events of the loop. Blocked before any thread starts, so that every thread inherits it. */
+static int watch_signals(struct server *server)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -errno;
+	server->signals = (struct loop_fd){.ready = on_signal, .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+	if (server->signals.fd < 0)
+		return -errno;
+	return loop_watch(server->loop, &server->signals, EPOLLIN);
+}
+
+/* Every connection is a descriptor; the default limit is 1024. */
+static void raise_descriptor_limit(struct server *server)
+{
+	struct rlimit limit;
+	rlim_t wanted = server->config->http_max_connections + 100;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
+		log_event(&server->log, LOG_WARN, "fewer connections than http.max-connections", "descriptors=%llu",
+			  (unsigned long long)limit.rlim_cur);
+}
+
+static int open_cse(struct server *server)
+{
+	const struct config *config = server->config;
+	const struct cse_config cse_config = {
+		.virtuals = registry_virtuals(),
+		.id = config->cse_id,
+		.name = config->cse_name,
+		.type = (enum cse_type)(CSE_IN + config->cse_type),
+		.sp_id = config->cse_sp_id,
+		.admin = config->cse_admin,
+		.admin_from_anywhere = config->cse_admin_from == 1,
+		.releases = config->cse_releases,
+		.ae_originators = config->cse_ae_originators,
+		.points_of_access = config->cse_points_of_access,
+		.decode = {.bytes = config->http_max_body,
+			   .depth = (unsigned)config->limits_nesting,
+			   .tokens = (unsigned)config->limits_tokens},
+		.max_requests = (unsigned)config->limits_requests,
+		.cache_bytes = config->store_cache_size,
+		.expiration_default_s = (int64_t)config->expiration_default,
+		.expiration_max_s = (int64_t)config->expiration_max,
+		.expiration_grace_s = (int64_t)config->expiration_grace,
+		.default_mni = config->container_default_mni,
+		.default_mbs = config->container_default_mbs,
+		.default_mia = config->container_default_mia,
+	};
+
+	return cse_open(&cse_config, server->loop, &server->clock, &server->log, server->schema, server->store,
+			&server->cse, server->message, sizeof(server->message));
+}
+
+static int open_bindings(struct server *server)
+{
+	const struct config *config = server->config;
+	const struct binding_config binding_config = {
+		.listen = config->http_listen,
+		.root = config->http_root,
+		.cors_origins = config->http_cors_origins,
+		.max_body = config->http_max_body,
+		.max_headers = config->http_max_headers,
+		.max_connections = (unsigned)config->http_max_connections,
+		.header_timeout_ms = (unsigned)config->http_header_timeout * 1000,
+		.body_timeout_ms = (unsigned)config->http_body_timeout * 1000,
+		.idle_timeout_ms = (unsigned)config->http_idle_timeout * 1000,
+		.drain_timeout_ms = (unsigned)config->http_drain_timeout * 1000,
+		.trust_forwarded = config->http_trust_forwarded,
+	};
+
+	for (size_t i = 0; i < BINDING_COUNT; i++)
+		if (bindings[i]->open(server->cse, server->loop, &binding_config, &server->open[i], server->message,
+				      sizeof(server->message)) < 0)
+			return -1;
+	return 0;
+}
+
+/* 0, or -1 and server->message; whatever was opened is the server's either way. */
+static int open_server(struct server *server)
+{
+	const struct config *config = server->config;
+	int status;
+
+	server->log = (struct log){.level = (enum log_level)config->log_level,
+				   .format = (enum log_format)config->log_format,
+				   .out = stderr};
+	clock_init_real(&server->clock);
+	server->loop = loop_create(&server->clock);
+	status = watch_signals(server);
+	if (status < 0) {
+		snprintf(server->message, sizeof(server->message), "signals: %s", error_text(status));
+		return -1;
+	}
+	raise_descriptor_limit(server);
+	server->schema = command_schema(config, server->message, sizeof(server->message));
+	if (!server->schema ||
+	    command_store(config, &server->log, &server->store, server->message, sizeof(server->message)) < 0)
+		return -1;
+	if (open_cse(server) < 0 || open_bindings(server) < 0)
+		return -1;
+	server->round_end.run = at_round_end;
+	loop_add_hook(server->loop, &server->round_end);
+	return 0;
+}
+
+static void close_server(struct server *server)
+{
+	for (size_t i = 0; i < BINDING_COUNT; i++)
+		if (server->open[i])
+			bindings[i]->close(server->open[i]);
+	if (server->cse)
+		cse_close(server->cse);
+	if (server->store)
+		server->store->ops->close(server->store);
+	schema_destroy(server->schema);
+	loop_destroy(server->loop);
+	if (server->signals.fd > 0)
+		close(server->signals.fd);
+}
+
+/* A release that is served, for the example: 3 where possible. */
+static struct str example_release(const struct config *config)
+{
+	struct str rest = str_of(config->cse_releases), release = {0};
+	while (rest.ptr && !str_eq(release, STR("3")))
+		release = str_split(&rest, ',');
+	return release;
+}
+
+static void print_welcome(const struct server *server)
+{
+	const struct config *config = server->config;
+	const char *address = bindings[0]->address(server->open[0]);
+	struct str release = example_release(config);
+
+	printf("copse " PACKAGE_VERSION " serves %s%s\n", address, config->http_root);
+	printf("  CSE-ID            %s (resource name %s)\n", config->cse_id, config->cse_name);
+	printf("  admin originator  %s\n", *config->cse_admin ? config->cse_admin : "none");
+	if (server->store->ops->is_durable)
+		printf("  data              %s\n", config->store_path);
+	else
+		printf("  data              in memory, gone when it stops\n");
+	if (*config->cse_admin)
+		printf("Try:\n  curl -s -H 'X-M2M-Origin: %s' -H 'X-M2M-RI: 1' -H 'X-M2M-RVI: %.*s' %s%s/%s\n",
+		       config->cse_admin, STR_ARG(release), address, config->http_root, config->cse_name);
+	fflush(stdout);
+}
+
+int command_run(int argc, char **argv)
+{
+	struct config config;
+	struct arguments arguments;
+	struct server server = {.config = &config};
+	int code = command_read(argc, argv, 0, &arguments, &config);
+
+	if (code != 0)
+		return code;
+	if (open_server(&server) == 0) {
+		print_welcome(&server);
+		loop_run(server.loop);
+		log_event(&server.log, LOG_INFO, "stopped", "resources=%zu", cse_resource_count(server.cse));
+	} else {
+		code = command_fail(EXIT_USAGE, server.message);
+	}
+	close_server(&server);
+	config_finish(&config);
+	return code;
+}

@@ -1,0 +1,367 @@
+/* The SQLite store's file: who may use it, what is in it, which format it has, and the connections to it. */
+#include "cse/store/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Per connection, in KiB. Appending touches few pages and reads of instances have no locality to speak of: this is for the
+ * upper levels of the trees and for snapshots. */
+#define CACHE_KIB "4096"
+
+/* What the message goes into. */
+struct report {
+	const char *path;
+	char *message;
+	size_t size;
+};
+
+__attribute__((format(printf, 3, 4))) static int refuse(const struct report *report, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(report->message, report->size, format, args);
+	va_end(args);
+	return error;
+}
+
+/* ---- formats ---- */
+
+static int create_tables(sqlite3 *db)
+{
+	static const char tables[] =
+		"CREATE TABLE resource(key INTEGER PRIMARY KEY, parent INTEGER NOT NULL, text BLOB NOT NULL);"
+		/* The text comes last, so that the head of a long one is read without it. et_us NULL: never. */
+		"CREATE TABLE instance(key INTEGER PRIMARY KEY, parent INTEGER NOT NULL, ct_us INTEGER NOT NULL,"
+		" et_us INTEGER, st INTEGER NOT NULL, size INTEGER NOT NULL, flags INTEGER NOT NULL, name TEXT,"
+		" text BLOB NOT NULL);"
+		"CREATE TABLE named(parent INTEGER NOT NULL, name TEXT NOT NULL, key INTEGER NOT NULL,"
+		" PRIMARY KEY(parent, name)) WITHOUT ROWID;"
+		"CREATE TABLE own_expiry(et_us INTEGER NOT NULL, key INTEGER NOT NULL, parent INTEGER NOT NULL,"
+		" PRIMARY KEY(et_us, key)) WITHOUT ROWID;"
+		"CREATE TABLE chunk(parent INTEGER NOT NULL, number INTEGER NOT NULL, text BLOB NOT NULL,"
+		" PRIMARY KEY(parent, number)) WITHOUT ROWID;"
+		/* One row per transaction that deletes or evicts instances; era: which snapshot was the last one then. */
+		"CREATE TABLE gone(number INTEGER PRIMARY KEY, era INTEGER NOT NULL, text BLOB NOT NULL);"
+		"CREATE TABLE purge(parent INTEGER PRIMARY KEY);"
+		"CREATE TABLE meta(name TEXT PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;";
+
+	return sqlite_error(db, sqlite3_exec(db, tables, NULL, NULL, NULL));
+}
+
+/* steps[n] leads from format n to n + 1; format 0 is an empty database. */
+static int (*const steps[STORE_FORMAT])(sqlite3 *db) = {create_tables};
+
+static int execute(sqlite3 *db, const char *sql)
+{
+	return sqlite_error(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+}
+
+/* The one number a query gives. */
+static int query(sqlite3 *db, const char *sql, uint64_t *value)
+{
+	sqlite3_stmt *stmt;
+	int result = sqlite_error(db, sqlite3_prepare_v2(db, sql, -1, &stmt, NULL));
+
+	if (result)
+		return result;
+	result = sqlite_number(stmt, value);
+	sqlite3_finalize(stmt);
+	if (result == 0)
+		return ERROR_CORRUPT;
+	return result < 0 ? result : 0;
+}
+
+static int migrate_by_one(sqlite3 *db, int (*step)(sqlite3 *db), unsigned format)
+{
+	char version[40];
+	int error = execute(db, "BEGIN IMMEDIATE");
+
+	if (error)
+		return error;
+	snprintf(version, sizeof(version), "PRAGMA user_version = %u", format);
+	error = step(db);
+	if (!error)
+		error = execute(db, version);
+	if (!error)
+		error = execute(db, "COMMIT");
+	if (error && !sqlite3_get_autocommit(db))
+		(void)execute(db, "ROLLBACK");
+	return error;
+}
+
+int sqlite_migrate(sqlite3 *db, int (*const migrations[])(sqlite3 *db), unsigned count)
+{
+	uint64_t format;
+	int error = query(db, "PRAGMA user_version", &format);
+
+	for (; !error && format < count; format++)
+		error = migrate_by_one(db, migrations[format], (unsigned)format + 1);
+	return error;
+}
+
+/* ---- the file ---- */
+
+static int make_directory(const struct report *report)
+{
+	const char *slash = strrchr(report->path, '/');
+	char *directory = strndup(report->path, (size_t)(slash - report->path));
+	int error = 0;
+
+	if (!directory)
+		die_out_of_memory(strlen(report->path));
+	if (slash > report->path && mkdir(directory, 0700) != 0 && errno != EEXIST)
+		error = refuse(report, -errno, "cannot create the directory %s of the store: %s", directory,
+			       strerrordesc_np(errno));
+	free(directory);
+	return error;
+}
+
+/* A lock on a file of its own: closing any descriptor of the database file would drop SQLite's own locks on it. */
+static int lock_store(struct sqlite_store *sqlite, const struct report *report)
+{
+	char *path;
+
+	if (asprintf(&path, "%s.lock", report->path) < 0)
+		die_out_of_memory(strlen(report->path));
+	sqlite->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	free(path);
+	if (sqlite->lock_fd < 0)
+		return refuse(report, -errno, "cannot open %s.lock: %s", report->path, strerrordesc_np(errno));
+	if (flock(sqlite->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return refuse(report, ERROR_BUSY, "the store %s is in use by another process", report->path);
+	return 0;
+}
+
+static int make_file(const struct report *report)
+{
+	int fd = open(report->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return refuse(report, -errno, "cannot open the store %s: %s", report->path, strerrordesc_np(errno));
+	close(fd);
+	return 0;
+}
+
+/* A new name is durable when its directory is. */
+static int sync_directory(const struct report *report)
+{
+	char *path = strdup(report->path);
+	int fd, error = 0;
+
+	if (!path)
+		die_out_of_memory(strlen(report->path));
+	strrchr(path, '/')[1] = '\0';
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) != 0)
+		error = refuse(report, -errno, "cannot sync the directory %s: %s", path, strerrordesc_np(errno));
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return error;
+}
+
+static off_t size_of(const char *path, const char *suffix)
+{
+	struct stat status;
+	char *name;
+	int rc;
+
+	if (asprintf(&name, "%s%s", path, suffix) < 0)
+		die_out_of_memory(strlen(path));
+	rc = stat(name, &status);
+	free(name);
+	return rc == 0 ? status.st_size : 0;
+}
+
+static int connect_to(const char *path, sqlite3 **db)
+{
+	/* Debian's SQLite overwrites deleted rows unless told not to. Checkpoints are sqlite_checkpoint.c's. */
+	static const char settings[] = "PRAGMA secure_delete = OFF; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+				       "PRAGMA cache_size = -" CACHE_KIB "; PRAGMA temp_store = MEMORY;"
+				       /* what the WAL shrinks to after it had to grow */
+				       "PRAGMA journal_size_limit = 33554432";
+	int rc = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+
+	if (rc != SQLITE_OK)
+		return sqlite_error(*db, rc);
+	sqlite3_busy_timeout(*db, 5000);
+	return execute(*db, settings);
+}
+
+/* Another program's, a later version's, or cut off? Reads only. *is_new: nothing was ever written into it. */
+static int check_file(struct sqlite_store *sqlite, const struct report *report, bool has_wal, bool *is_new)
+{
+	uint64_t format = 0, application = 0, tables = 0, pages = 0, page_size = 0;
+	sqlite3 *db = sqlite->writer;
+	int error = query(db, "SELECT count(*) FROM sqlite_master", &tables);
+
+	if (!error)
+		error = query(db, "PRAGMA user_version", &format);
+	if (!error)
+		error = query(db, "PRAGMA application_id", &application);
+	if (!error)
+		error = query(db, "PRAGMA page_count", &pages);
+	if (!error)
+		error = query(db, "PRAGMA page_size", &page_size);
+	if (error)
+		return refuse(report, error, "the store %s cannot be read: %s", report->path, sqlite3_errmsg(db));
+	*is_new = tables == 0 && format == 0;
+	if (application != STORE_APPLICATION_ID && (application || !*is_new))
+		return refuse(report, ERROR_CORRUPT, "%s is a database of another program", report->path);
+	if (format > STORE_FORMAT)
+		return refuse(report, ERROR_NEWER_FORMAT,
+			      "the store %s has format %u, written by a later version; this one reads up to format %d",
+			      report->path, (unsigned)format, STORE_FORMAT);
+	if (!has_wal && (uint64_t)size_of(report->path, "") < pages * page_size)
+		return refuse(report, ERROR_CORRUPT, "the store %s is cut off: it should have %llu bytes", report->path,
+			      (unsigned long long)(pages * page_size));
+	return 0;
+}
+
+/* Before the first table. auto_vacuum lets sqlite_tidy.c give pages back in slices; it costs a page of back pointers in the
+ * WAL of a transaction that takes new pages. */
+static int set_up(sqlite3 *db)
+{
+	char identify[60];
+	int error = execute(db, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL");
+
+	snprintf(identify, sizeof(identify), "PRAGMA application_id = %d", STORE_APPLICATION_ID);
+	return error ? error : execute(db, identify);
+}
+
+static int use_wal(sqlite3 *db)
+{
+	sqlite3_stmt *stmt;
+	int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &stmt, NULL);
+	bool is_wal;
+
+	if (rc != SQLITE_OK)
+		return sqlite_error(db, rc);
+	is_wal = sqlite3_step(stmt) == SQLITE_ROW && str_eq(sqlite_column_bytes(stmt, 0), STR("wal"));
+	rc = sqlite3_finalize(stmt);
+	if (rc != SQLITE_OK)
+		return sqlite_error(db, rc);
+	return is_wal ? 0 : ERROR_IO;
+}
+
+static int bring_up_to_date(struct sqlite_store *sqlite, const struct report *report, bool is_new)
+{
+	uint64_t before = 0;
+	int error = query(sqlite->writer, "PRAGMA user_version", &before);
+
+	if (!error && is_new)
+		error = set_up(sqlite->writer);
+	if (!error)
+		error = use_wal(sqlite->writer);
+	if (!error)
+		error = sqlite_migrate(sqlite->writer, steps, STORE_FORMAT);
+	if (!error && is_new)
+		return sync_directory(report);
+	if (error)
+		return refuse(report, error, "the store %s cannot be brought to format %d: %s", report->path,
+			      STORE_FORMAT, sqlite3_errmsg(sqlite->writer));
+	if (!is_new && before < STORE_FORMAT)
+		log_event(sqlite->log, LOG_INFO, "store migrated", "file=\"%s\" from=%u to=%d", report->path,
+			  (unsigned)before, STORE_FORMAT);
+	return 0;
+}
+
+/* ---- connections ---- */
+
+static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **stmt)
+{
+	int rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+
+	/* SQLITE_ERROR: a table or column is not there. */
+	return rc == SQLITE_ERROR ? ERROR_CORRUPT : sqlite_error(db, rc);
+}
+
+static int prepare_all(struct sqlite_store *sqlite, const struct report *report)
+{
+	static const char *const writes[] = {
+#define WRITE(name, sql) sql,
+#define READ(name, sql)
+#include "cse/store/sqlite_statements.def"
+#undef WRITE
+#undef READ
+	};
+	static const char *const reads[] = {
+#define WRITE(name, sql)
+#define READ(name, sql) sql,
+#include "cse/store/sqlite_statements.def"
+#undef WRITE
+#undef READ
+	};
+	int error = 0;
+
+	for (int i = 0; i < WRITE_COUNT && !error; i++)
+		error = prepare(sqlite->writer, writes[i], &sqlite->write[i]);
+	if (error)
+		return refuse(report, error, "the store %s is damaged: %s", report->path, sqlite3_errmsg(sqlite->writer));
+	for (int i = 0; i < READ_COUNT && !error; i++)
+		error = prepare(sqlite->reader, reads[i], &sqlite->read[i]);
+	if (error)
+		return refuse(report, error, "the store %s is damaged: %s", report->path, sqlite3_errmsg(sqlite->reader));
+	return 0;
+}
+
+static int attach_writer(struct sqlite_store *sqlite, const struct report *report)
+{
+	bool has_wal = size_of(report->path, "-wal") > 0, is_new;
+	int error = connect_to(report->path, &sqlite->writer);
+
+	/* Closing a refused file must not move the WAL into it. */
+	sqlite->is_suspect = has_wal;
+	if (error)
+		return refuse(report, error, "the store %s cannot be opened: %s", report->path,
+			      sqlite3_errmsg(sqlite->writer));
+	error = check_file(sqlite, report, has_wal, &is_new);
+	if (!error)
+		error = bring_up_to_date(sqlite, report, is_new);
+	if (!error)
+		sqlite->is_suspect = false;
+	return error;
+}
+
+int sqlite_attach(struct sqlite_store *sqlite, char *message, size_t size)
+{
+	const struct report report = {sqlite->path, message, size};
+	int error;
+
+	message[0] = '\0';
+	error = make_directory(&report);
+	if (!error)
+		error = lock_store(sqlite, &report);
+	if (!error)
+		error = make_file(&report);
+	if (!error)
+		error = attach_writer(sqlite, &report);
+	if (!error)
+		error = connect_to(sqlite->path, &sqlite->reader);
+	if (!error)
+		error = connect_to(sqlite->path, &sqlite->checkpointer);
+	return error ? error : prepare_all(sqlite, &report);
+}
+
+void sqlite_detach(struct sqlite_store *sqlite)
+{
+	for (int i = 0; i < WRITE_COUNT; i++)
+		sqlite3_finalize(sqlite->write[i]);
+	for (int i = 0; i < READ_COUNT; i++)
+		sqlite3_finalize(sqlite->read[i]);
+	sqlite3_close(sqlite->checkpointer);
+	sqlite3_close(sqlite->reader);
+	if (sqlite->writer && sqlite->is_suspect)
+		sqlite3_db_config(sqlite->writer, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	else if (sqlite->writer)
+		sqlite3_wal_checkpoint_v2(sqlite->writer, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_close(sqlite->writer);
+	if (sqlite->lock_fd >= 0)
+		close(sqlite->lock_fd);
+}

@@ -1,0 +1,224 @@
+/* The SQLite store: work off the path that acknowledges, in slices of about a millisecond.
+ *
+ * Evicted rows go in key order: of a set of thousands several share a page, and rows of one age lie close together.
+ * A purged parent's rows are found by its stored chunks, which list them all: a slice decodes one chunk (up to 105 keys),
+ * deletes those rows and the chunk. It costs what deleting the rows costs, about 7 us each as they lie scattered, whatever the
+ * size of the table; without the chunks the whole table would have to be scanned. */
+#include "cse/store/sqlite.h"
+
+#include <stdlib.h>
+
+enum {
+	SWEEP_SLICE = 64,
+	SWEEP_AT_LEAST = 4096,	 /* evicted keys that make a sweep worth it */
+	FORGET_SLICE = 512,	 /* rows of table gone */
+	VACUUM_FROM_PAGES = 512, /* free pages, 4 MiB: less is left for what comes */
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void sqlite_sort_keys(uint64_t *keys, size_t count)
+{
+	if (count > 1)
+		qsort(keys, count, sizeof(*keys), compare_keys);
+}
+
+static bool is_swept(const struct sqlite_store *sqlite)
+{
+	return sqlite->now.swept == sqlite->sweeping_count && sqlite->now.swept_through >= sqlite->sweeping_through;
+}
+
+/* What lingers also keeps rows of table gone, so it goes when those are to be forgotten. */
+static bool wants_sweep(const struct sqlite_store *sqlite)
+{
+	return sqlite->now.evicted >= SWEEP_AT_LEAST || (sqlite->now.evicted > 0 && sqlite->has_old_gone);
+}
+
+void sqlite_rotate_evicted(struct sqlite_store *sqlite)
+{
+	if (!is_swept(sqlite) || !wants_sweep(sqlite))
+		return;
+	free(sqlite->sweeping);
+	sqlite->sweeping = sqlite->evicted;
+	sqlite->sweeping_count = sqlite->now.evicted;
+	sqlite->sweeping_through = sqlite->now.gone_number;
+	sqlite_sort_keys(sqlite->sweeping, sqlite->sweeping_count);
+	sqlite->evicted = NULL;
+	sqlite->evicted_cap = 0;
+	sqlite->now.evicted = sqlite->now.swept = 0;
+	sqlite->committed = sqlite->now;
+}
+
+int sqlite_sweep(struct sqlite_store *sqlite, size_t most)
+{
+	struct sqlite_state *now = &sqlite->now;
+	int error = 0;
+
+	for (; most > 0 && now->swept < sqlite->sweeping_count && !error; most--)
+		error = sqlite_delete_instance(sqlite, sqlite->sweeping[now->swept++]);
+	if (error || now->swept < sqlite->sweeping_count || is_swept(sqlite))
+		return error;
+	now->swept_through = sqlite->sweeping_through;
+	return sqlite_put_number(sqlite, STORE_META_SWEPT, now->swept_through);
+}
+
+/* ---- purged parents ---- */
+
+static int delete_keys(struct sqlite_store *sqlite, const struct series *keys)
+{
+	int error = 0;
+
+	for (uint64_t key = keys->first; key && !error; key = series_after(keys, key))
+		error = sqlite_delete_instance(sqlite, key);
+	return error;
+}
+
+static int delete_chunks(struct sqlite_store *sqlite, enum sqlite_write statement, uint64_t parent, uint64_t number)
+{
+	sqlite3_stmt *stmt = sqlite->write[statement];
+
+	sqlite_bind_key(stmt, 1, parent);
+	sqlite_bind_key(stmt, 2, number);
+	return sqlite_run(stmt);
+}
+
+/* The first chunk of keys of parent: 1, 0 if there is none, or an error. */
+static int read_first_chunk(struct sqlite_store *sqlite, uint64_t parent, uint64_t *number, struct series *keys)
+{
+	sqlite3_stmt *stmt = sqlite->write[WRITE_FIRST_CHUNK];
+	int error = 0, found, rc;
+
+	sqlite_bind_key(stmt, 1, parent);
+	sqlite_bind_key(stmt, 2, CHUNK_HEADER);
+	found = sqlite3_step(stmt) == SQLITE_ROW;
+	if (found) {
+		*number = sqlite_column_key(stmt, 0);
+		error = series_load_chunk(keys, 0, sqlite_column_bytes(stmt, 1));
+	}
+	rc = sqlite3_reset(stmt);
+	if (!error)
+		error = sqlite_error(sqlite->writer, rc);
+	return error ? error : found;
+}
+
+static int finish_purge(struct sqlite_store *sqlite, uint64_t parent)
+{
+	sqlite3_stmt *stmt = sqlite->write[WRITE_DELETE_PURGE];
+	int error = delete_chunks(sqlite, WRITE_DELETE_CHUNKS, parent, UINT64_C(1) << 32);
+
+	sqlite_bind_key(stmt, 1, parent);
+	return error ? error : sqlite_run(stmt);
+}
+
+static int purge_slice(struct sqlite_store *sqlite, uint64_t parent)
+{
+	struct series keys = {0};
+	uint64_t number = 0;
+	int found = read_first_chunk(sqlite, parent, &number, &keys);
+	int error = found < 0 ? found : 0;
+
+	if (found == 0)
+		error = finish_purge(sqlite, parent);
+	if (found > 0)
+		error = delete_keys(sqlite, &keys);
+	if (found > 0 && !error)
+		error = delete_chunks(sqlite, WRITE_DELETE_CHUNK, parent, number);
+	series_finish(&keys);
+	return error;
+}
+
+/* ---- space ---- */
+
+/* Rows of table gone that the last two snapshots have made needless, but not those whose instances still linger. The last
+ * snapshot's chunks may be older than its transaction, so it vouches only for what was gone before the one before it ended. */
+static int forget_slice(struct sqlite_store *sqlite)
+{
+	sqlite3_stmt *stmt = sqlite->write[WRITE_FORGET_GONE];
+	bool lingers = !is_swept(sqlite) || sqlite->now.evicted > 0;
+	int error;
+
+	sqlite_bind_key(stmt, 1, lingers ? sqlite->now.swept_through : sqlite->now.gone_number);
+	sqlite_bind_key(stmt, 2, sqlite->now.era - 1);
+	sqlite_bind_key(stmt, 3, FORGET_SLICE);
+	error = sqlite_run(stmt);
+	if (!error && sqlite3_changes(sqlite->writer) < FORGET_SLICE)
+		sqlite->has_old_gone = false;
+	return error;
+}
+
+/* Gives space back once a quarter of the file is free, until a sixteenth is: what is free is written to first, and a file that
+ * shrinks and grows with every hour's load would only cost. 1: there is enough to give back. */
+static int wants_vacuum(struct sqlite_store *sqlite)
+{
+	uint64_t free_pages = 0, pages = 0;
+	int found = sqlite_number(sqlite->write[WRITE_FREE_PAGES], &free_pages);
+
+	if (found >= 0)
+		found = sqlite_number(sqlite->write[WRITE_ALL_PAGES], &pages);
+	if (found < 0)
+		return found;
+	sqlite->is_vacuuming = free_pages > VACUUM_FROM_PAGES && free_pages > pages / (sqlite->is_vacuuming ? 16 : 4);
+	return sqlite->is_vacuuming;
+}
+
+static int vacuum_slice(struct sqlite_store *sqlite)
+{
+	return sqlite_run(sqlite->write[WRITE_VACUUM]);
+}
+
+static int sweep_slice(struct sqlite_store *sqlite)
+{
+	return sqlite_sweep(sqlite, SWEEP_SLICE);
+}
+
+static int purge_first(struct sqlite_store *sqlite)
+{
+	uint64_t parent = 0;
+	int found = sqlite_number(sqlite->write[WRITE_FIRST_PURGE], &parent);
+
+	return found > 0 ? purge_slice(sqlite, parent) : found;
+}
+
+/* What there is to do: 1 and *slice, 0 or an error. */
+static int find_work(struct sqlite_store *sqlite, int (**slice)(struct sqlite_store *))
+{
+	uint64_t parent;
+	int found;
+
+	if (!is_swept(sqlite) || wants_sweep(sqlite)) {
+		*slice = sweep_slice;
+		return 1;
+	}
+	*slice = purge_first;
+	found = sqlite_number(sqlite->write[WRITE_FIRST_PURGE], &parent);
+	if (found != 0)
+		return found;
+	*slice = forget_slice;
+	if (sqlite->has_old_gone)
+		return 1;
+	*slice = vacuum_slice;
+	return wants_vacuum(sqlite);
+}
+
+int sqlite_tidy(struct store *store)
+{
+	struct sqlite_store *sqlite = sqlite_of(store);
+	int (*slice)(struct sqlite_store *);
+	int found = find_work(sqlite, &slice), error;
+
+	if (found <= 0)
+		return found;
+	error = sqlite_begin(store);
+	if (error)
+		return error;
+	error = slice(sqlite);
+	if (!error)
+		error = sqlite_commit(store);
+	sqlite_rollback(store);
+	return error ? error : 1;
+}

@@ -1,0 +1,122 @@
+/* <AE>: registration, TS-0001 10.1.1.2.2, TS-0004 7.4.5. The AE-ID-Stem is the resourceID. */
+#include "cse/core/cse.h"
+#include "cse/core/hooks.h"
+
+/* Does text match pattern, in which `*` stands for any run of characters but '/'? */
+static bool matches(struct str pattern, struct str text)
+{
+	size_t star = SIZE_MAX, from = 0, p = 0, t = 0;
+
+	while (t < text.len) {
+		if (p < pattern.len && pattern.ptr[p] == '*') {
+			star = p++;
+			from = t;
+		} else if (p < pattern.len && pattern.ptr[p] == text.ptr[t]) {
+			p++;
+			t++;
+		} else if (star != SIZE_MAX && text.ptr[from] != '/') {
+			p = star + 1;
+			t = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (p < pattern.len && pattern.ptr[p] == '*')
+		p++;
+	return p == pattern.len;
+}
+
+static bool may_register(const struct request *req)
+{
+	struct str rest = str_of(cse_config(req->cse)->ae_originators);
+
+	while (rest.ptr) {
+		struct str pattern = str_split(&rest, ',');
+
+		while (pattern.len && pattern.ptr[0] == ' ')
+			pattern = str_from(pattern, 1);
+		if (pattern.len && matches(pattern, req->from))
+			return true;
+	}
+	return false;
+}
+
+static bool asks_for_a_stem(const struct request *req)
+{
+	return req->from.len == 0 || str_eq(req->from, STR("C")) || str_eq(req->from, STR("S"));
+}
+
+/* Instead of Recv-6.3, which TS-0004 7.4.5.2.1 skips: who may register here? */
+static enum rsc authorize_create(struct request *req, const struct resource *parent)
+{
+	const struct cse_config *config = cse_config(req->cse);
+	struct str id = cse_id(req->cse);
+
+	(void)parent;
+	if (is_admin(req))
+		return RSC_NONE;
+	if (str_eq(req->from, id) || str_eq(req->from, str_from(id, 1)) ||
+	    (req->from.len && req->from.ptr[0] == '/'))
+		return req_fail(req, RSC_SECURITY_ASSOCIATION_REQUIRED, "from (fr): a CSE registers no AE");
+	if (str_eq(req->from, str_of(config->admin)) || (!asks_for_a_stem(req) && !may_register(req)))
+		return req_fail(req, RSC_ORIGINATOR_HAS_NO_PRIVILEGE, "from (fr): this originator may not register here");
+	return RSC_NONE;
+}
+
+/* The prefix r was dropped with release 4. */
+static enum rsc check_prefix(struct request *req, struct draft *draft)
+{
+	struct str release = req->param[PARAM_releaseVersionIndicator];
+	struct str app_id = draft_get_string(draft, ATTR_App_ID);
+
+	if (app_id.len && app_id.ptr[0] == 'r' && release.len && release.ptr[0] >= '4')
+		return req_fail(req, RSC_BAD_REQUEST, "App-ID (api): the prefix r is not allowed from release 4 on");
+	return RSC_NONE;
+}
+
+/* TS-0001 10.1.1.2.2: the cases of the From parameter. Leaves the AE-ID-Stem in req->from. */
+static enum rsc settle_stem(struct request *req)
+{
+	char letter = req->from.len ? req->from.ptr[0] : 'C';
+
+	if (letter == 'S' && cse_config(req->cse)->type != CSE_IN)
+		return req_fail(req, RSC_NOT_IMPLEMENTED, "from (fr): an AE-ID-Stem of type S needs an announcement to the IN-CSE");
+	if (asks_for_a_stem(req)) {
+		char *stem = arena_alloc(&req->arena, INSTANCE_ID_SIZE);
+
+		instance_id_print(stem, letter, cse_next_key(req->cse));
+		req->from = str_make(stem, INSTANCE_ID_SIZE - 1);
+	}
+	if (cse_has_id(req->cse, req->from))
+		return req_fail(req, RSC_ORIGINATOR_HAS_ALREADY_REGISTERED, "from (fr): \"%.*s\" is registered already",
+				STR_ARG(req->from));
+	return RSC_NONE;
+}
+
+static enum rsc create(struct request *req, struct resource *parent, struct draft *draft)
+{
+	enum rsc code = check_prefix(req, draft);
+
+	(void)parent;
+	if (code == RSC_NONE)
+		code = settle_stem(req);
+	if (code == RSC_NONE)
+		draft_set_string(draft, ATTR_AE_ID, req->from);
+	return code;
+}
+
+static struct str choose_id(struct request *req, struct draft *draft)
+{
+	(void)draft;
+	return req->from;
+}
+
+static const struct type_hooks ae_hooks = {
+	.authorize_create = authorize_create,
+	.create = create,
+	.choose_id = choose_id,
+};
+
+#define TYPE_DEF "schemas/types/AE.def"
+#define TYPE_HOOKS &ae_hooks
+#include "schemas/define_type.h"

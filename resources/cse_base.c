@@ -1,0 +1,19 @@
+/* <CSEBase>: TS-0001 9.6.3, TS-0004 7.4.3. */
+#include "cse/core/hooks.h"
+#include "schemas/timestamp.h"
+
+static void present(struct cse *cse, const struct resource *resource, struct presenter *presenter)
+{
+	char text[TIMESTAMP_SIZE + 2] = "\"";
+	size_t len = timestamp_print(text + 1, clock_wall_us(cse_clock(cse)));
+
+	(void)resource;
+	text[len + 1] = '"';
+	present_json(presenter, ATTR_currentTime, str_make(text, len + 2));
+}
+
+static const struct type_hooks base_hooks = {.present = present};
+
+#define TYPE_DEF "schemas/types/CSEBase.def"
+#define TYPE_HOOKS &base_hooks
+#include "schemas/define_type.h"

@@ -1,0 +1,13 @@
+# libresources.a: what a type does beyond its table.
+noinst_LIBRARIES += libresources.a
+libresources_a_SOURCES = \
+	resources/ae.c \
+	resources/container.c \
+	resources/content_instance.c \
+	resources/cse_base.c \
+	resources/latest.c \
+	resources/mgmt_obj.c \
+	resources/node.c \
+	resources/registry.c resources/registry.def resources/registry.h \
+	resources/retention.c resources/retention.h \
+	resources/virtuals.h

@@ -1,0 +1,9 @@
+/* virtuals: what stands behind the fixed child names (TS-0004 6.8). */
+#ifndef RESOURCES_VIRTUALS_H
+#define RESOURCES_VIRTUALS_H
+
+#include "cse/core/hooks.h"
+
+extern const struct virtual_hooks virtual_latest, virtual_oldest;
+
+#endif

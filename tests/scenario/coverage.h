@@ -1,0 +1,46 @@
+/* coverage: what a whole run has exercised, and the answer's check against the tables. */
+#ifndef TESTS_SCENARIO_COVERAGE_H
+#define TESTS_SCENARIO_COVERAGE_H
+
+#include "tests/scenario/transport.h"
+
+#include <stdio.h>
+
+/* Test points as they are printed. */
+struct tap {
+	unsigned count, failed;
+};
+
+/* diagnosis: lines printed behind the point as comments; may be NULL. */
+void tap_point(struct tap *tap, bool ok, const char *diagnosis, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void tap_skip(struct tap *tap, const char *why, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+struct covered_type {
+	const struct type_def *type;
+	bool *rows; /* seen in an accepted request or in an answer */
+	bool seen, has_refusals;
+};
+
+struct coverage {
+	const struct schema *schema;
+	struct covered_type *types;
+	size_t count;
+	bool codes[10000];
+};
+
+/* Every type of the registry, specializations instead of the tables they build on. */
+void coverage_init(struct coverage *coverage, const struct schema *schema);
+void coverage_finish(struct coverage *coverage);
+/* NULL if the type is not served. */
+struct covered_type *coverage_find(struct coverage *coverage, const struct type_def *type);
+/* Notes what stands in a content: {"m2m:cnt": {...}}. Anything else is passed over. */
+void coverage_note(struct coverage *coverage, struct str content);
+/* The test points at the end; directory: where codes.txt and unseen.txt are. */
+void coverage_report(struct coverage *coverage, struct tap *tap, const char *directory);
+
+/* Does the answer fit the request and the tables? NULL, or what is wrong (in the arena). */
+const char *inspect_reply(const struct schema *schema, const struct exchange *exchange, const struct reply *reply,
+			  struct arena *arena);
+
+#endif

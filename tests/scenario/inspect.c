@@ -1,0 +1,201 @@
+/* Every answer held against the tables: parameters, presence of content, and each attribute of a representation. */
+#include "schemas/timestamp.h"
+#include "tests/scenario/coverage.h"
+
+struct inspection {
+	const struct schema *schema;
+	const struct exchange *exchange;
+	const struct reply *reply;
+	struct arena *arena;
+};
+
+static const char *wrong(struct inspection *inspection, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static const char *wrong(struct inspection *inspection, const char *format, ...)
+{
+	char text[400];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	return arena_cstr(inspection->arena, str_of(text));
+}
+
+static struct str parameter(const struct inspection *inspection, enum parameter which)
+{
+	return inspection->exchange->param[which];
+}
+
+static bool result_content_is(const struct inspection *inspection, const char *rcn)
+{
+	return str_eq(parameter(inspection, PARAM_resultContent), str_of(rcn));
+}
+
+static bool is_partial(const struct inspection *inspection)
+{
+	struct str to = parameter(inspection, PARAM_to);
+
+	return result_content_is(inspection, "9") || (to.len && memchr(to.ptr, '#', to.len)) ||
+	       (inspection->exchange->op == OP_RETRIEVE && inspection->exchange->content.len);
+}
+
+static const char *inspect_part(struct inspection *inspection, const struct type_def *type, struct value object)
+{
+	for (struct value v = value_first(object); !value_is_absent(v); v = value_next(object, v)) {
+		int row = schema_row(inspection->schema, type, value_name(v));
+
+		if (row < 0)
+			return wrong(inspection, "%.*s is no attribute of %s", STR_ARG(value_name(v)), type->name);
+		if (value_type(v) == VALUE_NULL && inspection->exchange->op != OP_RETRIEVE)
+			continue;
+		const char *fault = validate_kind(inspection->schema, type->attrs[row].kind, &type->attrs[row].constraint, v,
+						  inspection->arena);
+
+		if (fault)
+			return wrong(inspection, "%.*s of the answer: %s", STR_ARG(value_name(v)), fault);
+	}
+	return NULL;
+}
+
+static int time_in(const struct attrs *attrs, unsigned name, struct arena *arena, int64_t *us)
+{
+	struct value v = attrs_get(attrs, name);
+
+	return value_is_absent(v) ? -1 : timestamp_parse(value_string(v, arena), us);
+}
+
+/* What holds for every resource, TS-0001 9.6.1.3.1. */
+static const char *inspect_universal(struct inspection *inspection, const struct type_def *type, const struct attrs *attrs)
+{
+	struct value ty = attrs_get(attrs, ATTR_resourceType), id = attrs_get(attrs, ATTR_resourceID);
+	struct value name = attrs_get(attrs, ATTR_resourceName);
+	int64_t number, created, modified, expires;
+
+	if (value_is_absent(ty) || value_i64(ty, &number) != 0 || number != type->ty)
+		return wrong(inspection, "resourceType of a %s is not %u", type->name, type->ty);
+	if (value_is_absent(id) || value_string(id, inspection->arena).len == 0)
+		return wrong(inspection, "resourceID is empty");
+	if (value_is_absent(name) || value_string(name, inspection->arena).len == 0)
+		return wrong(inspection, "resourceName is empty");
+	if (time_in(attrs, ATTR_creationTime, inspection->arena, &created) != 0 ||
+	    time_in(attrs, ATTR_lastModifiedTime, inspection->arena, &modified) != 0)
+		return wrong(inspection, "creationTime or lastModifiedTime is missing");
+	if (modified < created)
+		return wrong(inspection, "lastModifiedTime lies before creationTime");
+	if (time_in(attrs, ATTR_expirationTime, inspection->arena, &expires) == 0 && expires <= created)
+		return wrong(inspection, "expirationTime does not lie after creationTime");
+	return NULL;
+}
+
+static const char *inspect_resource(struct inspection *inspection, struct str root, struct value object)
+{
+	const struct type_def *type = schema_type_by_root(inspection->schema, root);
+	struct attrs attrs;
+	struct problem problem;
+
+	if (!type)
+		return wrong(inspection, "%.*s is no resource type", STR_ARG(root));
+	if (value_type(object) != VALUE_OBJECT)
+		return wrong(inspection, "%.*s is not an object", STR_ARG(root));
+	if (is_partial(inspection))
+		return inspect_part(inspection, type, object);
+	if (validate_stored(inspection->schema, type, object, inspection->arena, &attrs, &problem) != RSC_NONE)
+		return wrong(inspection, "the answer's %.*s: %s", STR_ARG(root), problem.text);
+	return inspect_universal(inspection, type, &attrs);
+}
+
+static const char *inspect_success(struct inspection *inspection, struct value content)
+{
+	struct value member = value_first(content);
+	struct str root = value_name(member);
+
+	if (str_eq(root, STR("m2m:uri")))
+		return value_type(member) == VALUE_STRING ? NULL : wrong(inspection, "m2m:uri is not a string");
+	if (!str_eq(root, STR("m2m:rce")))
+		return inspect_resource(inspection, root, member);
+	if (value_type(member) != VALUE_OBJECT || value_token(member)->count != 2 ||
+	    value_is_absent(value_member(member, STR("uri"))))
+		return wrong(inspection, "m2m:rce is not made of an uri and a resource");
+	for (struct value v = value_first(member); !value_is_absent(v); v = value_next(member, v))
+		if (!str_eq(value_name(v), STR("uri")))
+			return inspect_resource(inspection, value_name(v), v);
+	return NULL;
+}
+
+/* An error carries an explanation and nothing else. */
+static const char *inspect_error(struct inspection *inspection, struct value content)
+{
+	enum { LONGEST = 400 };
+	struct value text = value_member(content, STR("m2m:dbg"));
+
+	if (value_is_absent(text) || value_type(text) != VALUE_STRING)
+		return wrong(inspection, "an error without m2m:dbg: %.*s", STR_ARG(inspection->reply->content));
+	if (value_token(text)->len == 0 || value_token(text)->len > LONGEST)
+		return wrong(inspection, "m2m:dbg has %u bytes", value_token(text)->len);
+	return NULL;
+}
+
+static const char *inspect_content(struct inspection *inspection)
+{
+	static const struct decode_limits limits = {.bytes = 1 << 24, .depth = 64, .tokens = 1 << 20};
+	struct decode_error error;
+	struct doc *doc = arena_zalloc(inspection->arena, sizeof(*doc));
+
+	if (json_decode(inspection->reply->content, &limits, inspection->arena, doc, &error) != 0)
+		return wrong(inspection, "the content is not JSON: %s at byte %zu", error.message, error.offset);
+	struct value content = doc_root(doc);
+
+	if (value_type(content) != VALUE_OBJECT || value_token(content)->count != 1)
+		return wrong(inspection, "the content has not exactly one member: %.*s", STR_ARG(inspection->reply->content));
+	if (rsc_is_success((enum rsc)inspection->reply->rsc))
+		return inspect_success(inspection, content);
+	return inspect_error(inspection, content);
+}
+
+/* Must there be a content? TS-0004 table 7.2.1.2-1, TS-0001 table 8.1.2-1. */
+static const char *inspect_presence(struct inspection *inspection)
+{
+	bool present = inspection->reply->content.len != 0;
+	enum operation op = inspection->exchange->op;
+	bool by_default = parameter(inspection, PARAM_resultContent).ptr == NULL;
+
+	if (!rsc_is_success((enum rsc)inspection->reply->rsc))
+		return present ? NULL : wrong(inspection, "an error without content");
+	if (result_content_is(inspection, "0") || op == OP_NOTIFY || (op == OP_DELETE && by_default))
+		return present ? wrong(inspection, "a content where none was asked for") : NULL;
+	return present || result_content_is(inspection, "9") ? NULL : wrong(inspection, "the content is missing");
+}
+
+/* TS-0009 6.3.2 and 6.4. */
+static const char *inspect_http(struct inspection *inspection)
+{
+	const struct reply *reply = inspection->reply;
+	struct str rqi = parameter(inspection, PARAM_requestIdentifier);
+	struct str rvi = parameter(inspection, PARAM_releaseVersionIndicator), type = reply_header(reply, STR("Content-Type"));
+
+	if (rqi.ptr && !str_eq(reply_header(reply, STR("X-M2M-RI")), rqi))
+		return wrong(inspection, "X-M2M-RI is not the request's");
+	if (rvi.ptr && rsc_is_success((enum rsc)reply->rsc) && !str_eq(reply_header(reply, STR("X-M2M-RVI")), rvi))
+		return wrong(inspection, "X-M2M-RVI is not the request's");
+	if (reply->content.len && !str_starts(type, STR("application/vnd.onem2m-res+json")) &&
+	    !str_starts(type, STR("application/json")))
+		return wrong(inspection, "Content-Type is %.*s", STR_ARG(type));
+	return NULL;
+}
+
+const char *inspect_reply(const struct schema *schema, const struct exchange *exchange, const struct reply *reply,
+			  struct arena *arena)
+{
+	struct inspection inspection = {schema, exchange, reply, arena};
+	const char *fault;
+
+	if (!status_find(reply->rsc))
+		return wrong(&inspection, "%d is no response status code", reply->rsc);
+	fault = inspect_presence(&inspection);
+	if (!fault && reply->content.len)
+		fault = inspect_content(&inspection);
+	if (!fault && reply->status)
+		fault = inspect_http(&inspection);
+	return fault;
+}

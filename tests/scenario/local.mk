@@ -1,0 +1,1 @@
+# Scenarios at the level of primitives.

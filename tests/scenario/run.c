@@ -1,0 +1,384 @@
+/* Carrying out a scenario's statements. */
+#include "tests/scenario/run.h"
+
+#include <stdarg.h>
+
+static const struct decode_limits limits = {.bytes = 1 << 24, .depth = 64, .tokens = 1 << 20};
+
+bool run_fail(struct run *run, const struct statement *statement, const char *format, ...)
+{
+	char text[3000];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	strbuf_addf(&run->failure, "%s:%u: %.*s\n   %s\n", run->path, statement->line, STR_ARG(statement->text), text);
+	return false;
+}
+
+struct str run_next_identifier(struct run *run)
+{
+	return arena_printf(&run->arena, "req-%u", ++run->requests);
+}
+
+struct str run_root_name(struct run *run, const struct statement *statement)
+{
+	struct str type = statement->type;
+
+	if (!type.ptr || memchr(type.ptr, ':', type.len))
+		return type;
+	return arena_join(&run->arena, STR("m2m:"), type, STR(""));
+}
+
+/* ---- the request ---- */
+
+static bool write_content(struct run *run, const struct statement *statement, struct exchange *exchange)
+{
+	struct strbuf text = {0};
+	const char *fault;
+
+	if (!statement->body)
+		return true;
+	if (!statement->body_is_whole)
+		strbuf_addf(&text, "{\"%.*s\":", STR_ARG(run_root_name(run, statement)));
+	fault = node_write(statement->body, &run->variables, &text);
+	if (!statement->body_is_whole)
+		strbuf_add_char(&text, '}');
+	exchange->content = arena_copy(&run->arena, strbuf_str(&text));
+	strbuf_finish(&text);
+	return fault ? run_fail(run, statement, "%s", fault) : true;
+}
+
+static bool set_parameter(struct run *run, const struct statement *statement, const struct option *option,
+			  struct exchange *exchange)
+{
+	struct str name = str_eq(option->name, STR("from")) ? STR("fr") : option->name;
+	enum parameter parameter = parameter_find(name);
+	struct str text = option->kind == OPTION_ABSENT ? (struct str){0} : node_text(option->value, &run->variables);
+
+	if (option->kind != OPTION_ABSENT && !text.ptr)
+		return run_fail(run, statement, "%.*s: no such variable", STR_ARG(option->name));
+	if (str_eq(name, STR("if-match"))) {
+		exchange->accept_etag = text;
+		return true;
+	}
+	if (parameter == PARAM_COUNT)
+		return run_fail(run, statement, "%.*s is no parameter", STR_ARG(option->name));
+	exchange->param[parameter] = text;
+	return true;
+}
+
+static bool apply_option(struct run *run, const struct statement *statement, const struct option *option,
+			 struct exchange *exchange)
+{
+	struct str text;
+
+	if (option->kind == OPTION_PARAMETER || option->kind == OPTION_ABSENT)
+		return set_parameter(run, statement, option, exchange);
+	text = node_text(option->value, &run->variables);
+	if (!text.ptr)
+		return run_fail(run, statement, "%.*s: no such variable", STR_ARG(option->name));
+	if (option->kind == OPTION_HEADER && exchange->header_count < MAX_HEADERS)
+		exchange->headers[exchange->header_count++] = (struct header){option->name, text};
+	else if (option->kind == OPTION_CONDITION && exchange->condition_count < MAX_CONDITIONS)
+		exchange->conditions[exchange->condition_count++] =
+			(struct filter_item){condition_find(option->name), option->name, text};
+	return true;
+}
+
+bool run_prepare(struct run *run, const struct statement *statement, struct exchange *exchange)
+{
+	const struct type_def *type = statement->type.ptr ? schema_type_by_root(run->world.schema, run_root_name(run, statement)) :
+							    NULL;
+
+	memset(exchange, 0, sizeof(*exchange));
+	run->variables.now_us = clock_wall_us(&run->world.clock);
+	exchange->op = statement->op;
+	exchange->peer = run->peer;
+	exchange->param[PARAM_operation] = arena_printf(&run->arena, "%d", (int)statement->op);
+	exchange->param[PARAM_to] = node_text(statement->to, &run->variables);
+	exchange->param[PARAM_requestIdentifier] = run_next_identifier(run);
+	exchange->param[PARAM_releaseVersionIndicator] = STR("3");
+	exchange->param[PARAM_from] = run->originator;
+	if (!exchange->param[PARAM_to].ptr)
+		return run_fail(run, statement, "no such variable in %.*s", STR_ARG(statement->to->text));
+	if (type && statement->op == OP_CREATE)
+		exchange->param[PARAM_resourceType] = arena_printf(&run->arena, "%u", type->ty);
+	if (!write_content(run, statement, exchange))
+		return false;
+	for (const struct option *option = statement->options; option; option = option->next)
+		if (!apply_option(run, statement, option, exchange))
+			return false;
+	return true;
+}
+
+static void print_exchange(const struct run *run, const struct exchange *exchange, const struct reply *reply)
+{
+	if (!run->trace)
+		return;
+	fprintf(run->trace, "# > op %d to %.*s from %.*s: %.*s\n# < %d (HTTP %u) %.*s\n", (int)exchange->op,
+		STR_ARG(exchange->param[PARAM_to]), STR_ARG(exchange->param[PARAM_from]), STR_ARG(exchange->content), reply->rsc,
+		reply->status, STR_ARG(reply->content));
+}
+
+bool run_exchange(struct run *run, const struct statement *statement, const struct exchange *exchange, struct reply *reply)
+{
+	const char *fault;
+
+	memset(reply, 0, sizeof(*reply));
+	fault = run->transport->perform(&run->world, exchange, &run->arena, reply);
+	if (fault)
+		return run_fail(run, statement, "%s", fault);
+	print_exchange(run, exchange, reply);
+	if (reply->rsc > 0 && reply->rsc < 10000)
+		run->coverage->codes[reply->rsc] = true;
+	if (rsc_is_success((enum rsc)reply->rsc)) {
+		coverage_note(run->coverage, exchange->content);
+		coverage_note(run->coverage, reply->content);
+	}
+	fault = inspect_reply(run->world.schema, exchange, reply, &run->arena);
+	if (fault)
+		return run_fail(run, statement, "code %d: %s", reply->rsc, fault);
+	fault = cse_check(run->world.cse);
+	return fault ? run_fail(run, statement, "cse_check: %s", fault) : true;
+}
+
+/* ---- the answer ---- */
+
+/* The one member of the content, and its value; absent if there is none. */
+static struct value content_member(struct run *run, const struct reply *reply)
+{
+	struct doc *doc = arena_zalloc(&run->arena, sizeof(*doc));
+	struct decode_error error;
+
+	if (!reply->content.len || json_decode(reply->content, &limits, &run->arena, doc, &error) != 0)
+		return (struct value){0};
+	return value_first(doc_root(doc));
+}
+
+static bool contains_nocase(struct str text, struct str words)
+{
+	for (size_t i = 0; i + words.len <= text.len; i++)
+		if (str_eq_nocase(str_make(text.ptr + i, words.len), words))
+			return true;
+	return false;
+}
+
+/* A pattern against plain text. */
+static bool match_text(struct run *run, struct matching *matching, const struct node *pattern, struct str text, const char *what)
+{
+	struct doc *doc = arena_zalloc(&run->arena, sizeof(*doc));
+	struct decode_error error;
+	struct strbuf quoted = {0};
+
+	strbuf_add_json(&quoted, text);
+	struct str json = arena_copy(&run->arena, strbuf_str(&quoted));
+
+	strbuf_finish(&quoted);
+	if (json_decode(json, &limits, &run->arena, doc, &error) != 0)
+		return false;
+	return node_match(matching, pattern, doc_root(doc), what);
+}
+
+static bool check_dbg(struct run *run, const struct statement *statement, const struct item *item, struct value member)
+{
+	struct str words = node_text(item->node, &run->variables);
+	struct str text = value_is_absent(member) ? STR("") : value_string(member, &run->arena);
+
+	if (contains_nocase(text, words))
+		return true;
+	return run_fail(run, statement, "expected \"%.*s\" in m2m:dbg, came \"%.*s\"", STR_ARG(words), STR_ARG(text));
+}
+
+static bool check_root(struct run *run, const struct statement *statement, struct str name, struct value member)
+{
+	struct str came = value_is_absent(member) ? STR("no content") : value_name(member);
+	struct str want = memchr(name.ptr, ':', name.len) ? name : arena_join(&run->arena, STR("m2m:"), name, STR(""));
+
+	return str_eq(came, want) ? true :
+				    run_fail(run, statement, "expected %.*s, came %.*s", STR_ARG(want), STR_ARG(came));
+}
+
+static bool check_text_item(struct run *run, const struct item *item, const struct reply *reply, struct matching *matching)
+{
+	switch (item->kind) {
+	case ITEM_LOCATION:
+		return match_text(run, matching, item->node, reply->location, "location");
+	case ITEM_ETAG:
+		return match_text(run, matching, item->node, reply->etag, "etag");
+	case ITEM_STATUS:
+		return match_text(run, matching, &(struct node){.kind = NODE_WORD, .text = node_text(item->node, &run->variables)},
+				  arena_printf(&run->arena, "%u", reply->status), "HTTP status");
+	default: {
+		struct str name = item->name;
+
+		if (name.len && name.ptr[name.len - 1] == ':')
+			name.len--;
+		struct str value = reply_header(reply, name);
+
+		return match_text(run, matching, item->node, value.ptr ? value : STR(""), "header");
+	}
+	}
+}
+
+static bool check_item(struct run *run, const struct statement *statement, const struct item *item, const struct reply *reply)
+{
+	struct value member = content_member(run, reply);
+	struct matching matching = {.variables = &run->variables};
+	bool holds = true;
+
+	switch (item->kind) {
+	case ITEM_ROOT:
+		return check_root(run, statement, item->name, member);
+	case ITEM_DBG:
+		return check_dbg(run, statement, item, member);
+	case ITEM_CAPTURE:
+		variables_set(&run->variables, item->name, value_is_absent(member) ? STR("null") : value_text(member));
+		return true;
+	case ITEM_NO_CONTENT:
+		return reply->content.len == 0 ? true : run_fail(run, statement, "a content: %.*s", STR_ARG(reply->content));
+	case ITEM_VALUE:
+		holds = node_match(&matching, item->node, member, "");
+		break;
+	case ITEM_CONTENT:
+		matching.exact = true;
+		if (!value_is_absent(member))
+			member.token = 0;
+		holds = node_match(&matching, item->node, member, "");
+		break;
+	default:
+		holds = check_text_item(run, item, reply, &matching);
+	}
+	return holds ? true : run_fail(run, statement, "%s\n   came: %.*s", matching.failure, STR_ARG(reply->content));
+}
+
+static bool check_status(struct run *run, const struct statement *statement, const struct reply *reply)
+{
+	unsigned expected = status_find(reply->rsc)->http;
+
+	for (const struct item *item = statement->expect.items; item; item = item->next)
+		if (item->kind == ITEM_STATUS)
+			return true;
+	if (!reply->status || reply->status == expected)
+		return true;
+	return run_fail(run, statement, "HTTP status %u for %d instead of %u", reply->status, reply->rsc, expected);
+}
+
+static bool check_reply(struct run *run, const struct statement *statement, const struct reply *reply)
+{
+	if (reply->rsc != (int)statement->expect.rsc)
+		return run_fail(run, statement, "expected %u, came %d %.*s", statement->expect.rsc, reply->rsc,
+				STR_ARG(reply->content));
+	if (!check_status(run, statement, reply))
+		return false;
+	for (const struct item *item = statement->expect.items; item; item = item->next)
+		if (!check_item(run, statement, item, reply))
+			return false;
+	return true;
+}
+
+static bool run_request(struct run *run, const struct statement *statement)
+{
+	struct exchange exchange;
+	struct reply reply;
+
+	if (!run_prepare(run, statement, &exchange))
+		return false;
+	return run_exchange(run, statement, &exchange, &reply) && check_reply(run, statement, &reply);
+}
+
+/* ---- other statements ---- */
+
+static bool run_statement(struct run *run, const struct statement *statement);
+
+static bool run_repeat(struct run *run, const struct statement *statement)
+{
+	for (int64_t i = 1; i <= statement->number; i++) {
+		variables_set(&run->variables, STR("n"), arena_printf(&run->arena, "%lld", (long long)i));
+		if (!run_statement(run, statement->repeated))
+			return false;
+	}
+	return true;
+}
+
+static bool run_let(struct run *run, const struct statement *statement)
+{
+	struct strbuf text = {0};
+	const char *fault;
+
+	run->variables.now_us = clock_wall_us(&run->world.clock);
+	fault = node_write(statement->value, &run->variables, &text);
+	variables_set(&run->variables, statement->name, strbuf_str(&text));
+	strbuf_finish(&text);
+	return fault ? run_fail(run, statement, "%s", fault) : true;
+}
+
+static bool run_peer(struct run *run, const struct statement *statement)
+{
+	run->peer = (struct peer){.is_direct_loopback = str_eq(statement->name, STR("loopback")),
+				  .is_authenticated = str_eq(statement->name, STR("authenticated"))};
+	return true;
+}
+
+static bool run_clock(struct run *run, const struct statement *statement)
+{
+	if (statement->kind == STATEMENT_STEP_CLOCK)
+		clock_step_wall(&run->world.clock, statement->number);
+	else
+		clock_advance(&run->world.clock, statement->number);
+	world_settle(&run->world);
+	const char *fault = cse_check(run->world.cse);
+
+	return fault ? run_fail(run, statement, "cse_check: %s", fault) : true;
+}
+
+static bool run_statement(struct run *run, const struct statement *statement)
+{
+	switch (statement->kind) {
+	case STATEMENT_AS:
+		run->originator = node_text(&(struct node){.kind = NODE_WORD, .text = statement->name}, &run->variables);
+		return true;
+	case STATEMENT_PEER:
+		return run_peer(run, statement);
+	case STATEMENT_REQUEST:
+		return run_request(run, statement);
+	case STATEMENT_ADVANCE:
+	case STATEMENT_STEP_CLOCK:
+		return run_clock(run, statement);
+	case STATEMENT_RESTART:
+		return world_restart(&run->world) == 0 ? true : run_fail(run, statement, "%s", run->world.message);
+	case STATEMENT_LET:
+		return run_let(run, statement);
+	case STATEMENT_REPEAT:
+		return run_repeat(run, statement);
+	case STATEMENT_STORE_FAILS:
+		store_faulty_set(run->world.store, (unsigned)statement->number, 1, ERROR_IO);
+		return true;
+	case STATEMENT_REFUSALS:
+		return run_refusals(run, statement);
+	}
+	return false;
+}
+
+bool run_scenario(struct run *run, struct schema *schema, bool sqlite)
+{
+	arena_init(&run->arena);
+	run->variables = (struct variables){.arena = &run->arena};
+	run->peer.is_direct_loopback = true;
+	if (world_init(&run->world, schema, run->scenario, sqlite, run->transport->is_http, run->trace) != 0) {
+		strbuf_addf(&run->failure, "%s:%u: %s\n", run->path, run->scenario->line, run->world.message);
+		return false;
+	}
+	for (const struct statement *statement = run->scenario->statements; statement; statement = statement->next)
+		if (!run_statement(run, statement))
+			return false;
+	return true;
+}
+
+void run_finish(struct run *run)
+{
+	world_finish(&run->world);
+	arena_finish(&run->arena);
+	strbuf_finish(&run->failure);
+}

@@ -1,0 +1,46 @@
+/* transport: how a request of a scenario reaches the CSE, and what came back. */
+#ifndef TESTS_SCENARIO_TRANSPORT_H
+#define TESTS_SCENARIO_TRANSPORT_H
+
+#include "tests/scenario/world.h"
+
+enum { MAX_CONDITIONS = 16, MAX_HEADERS = 48 };
+
+struct header {
+	struct str name, value;
+};
+
+struct exchange {
+	enum operation op;
+	struct str param[PARAM_COUNT]; /* ptr NULL: absent */
+	struct filter_item conditions[MAX_CONDITIONS];
+	unsigned condition_count;
+	struct str content; /* JSON; empty: none */
+	struct str accept_etag;
+	struct header headers[MAX_HEADERS];
+	unsigned header_count;
+	struct peer peer;
+};
+
+/* Everything in the arena given. */
+struct reply {
+	int rsc;
+	struct str content, location, etag;
+	unsigned status; /* HTTP; 0 over core */
+	struct header headers[MAX_HEADERS];
+	unsigned header_count;
+};
+
+struct transport {
+	const char *name;
+	bool is_http;
+	/* NULL, or why there is no answer. */
+	const char *(*perform)(struct world *world, const struct exchange *exchange, struct arena *arena, struct reply *reply);
+};
+
+extern const struct transport transport_core, transport_http;
+
+/* A header of the reply; ptr NULL: not there. */
+struct str reply_header(const struct reply *reply, struct str name);
+
+#endif

@@ -1,0 +1,242 @@
+/* Opening and closing the CSE that a scenario runs against. */
+#include "tests/scenario/world.h"
+
+#include "resources/registry.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+extern const struct binding binding_http;
+
+static const struct cse_config defaults = {
+	.id = "/id-in",
+	.name = "cse-in",
+	.type = CSE_IN,
+	.sp_id = "sp.example.com",
+	.admin = "CAdmin",
+	.releases = "2a,3,4,5",
+	.ae_originators = "C*,S*",
+	.points_of_access = "",
+	.decode = {.bytes = 1 << 20, .depth = 32, .tokens = 20000},
+	.max_requests = 100,
+	.cache_bytes = 1 << 20,
+	.expiration_default_s = 400 * 86400,
+	.expiration_max_s = 3660 * 86400LL,
+	.expiration_grace_s = 3600,
+};
+
+enum setting_kind { SETTING_TEXT, SETTING_SECONDS, SETTING_U64, SETTING_TYPE, SETTING_BOOL };
+
+static const struct {
+	const char *key;
+	enum setting_kind kind;
+	size_t offset;
+} settings[] = {
+	{"cse.id", SETTING_TEXT, offsetof(struct cse_config, id)},
+	{"cse.name", SETTING_TEXT, offsetof(struct cse_config, name)},
+	{"cse.type", SETTING_TYPE, offsetof(struct cse_config, type)},
+	{"cse.sp-id", SETTING_TEXT, offsetof(struct cse_config, sp_id)},
+	{"cse.admin", SETTING_TEXT, offsetof(struct cse_config, admin)},
+	{"cse.admin-from-anywhere", SETTING_BOOL, offsetof(struct cse_config, admin_from_anywhere)},
+	{"cse.releases", SETTING_TEXT, offsetof(struct cse_config, releases)},
+	{"cse.ae-originators", SETTING_TEXT, offsetof(struct cse_config, ae_originators)},
+	{"cse.points-of-access", SETTING_TEXT, offsetof(struct cse_config, points_of_access)},
+	{"expiration.default", SETTING_SECONDS, offsetof(struct cse_config, expiration_default_s)},
+	{"expiration.max", SETTING_SECONDS, offsetof(struct cse_config, expiration_max_s)},
+	{"expiration.grace", SETTING_SECONDS, offsetof(struct cse_config, expiration_grace_s)},
+	{"container.default-mni", SETTING_U64, offsetof(struct cse_config, default_mni)},
+	{"container.default-mbs", SETTING_U64, offsetof(struct cse_config, default_mbs)},
+	{"container.default-mia", SETTING_U64, offsetof(struct cse_config, default_mia)},
+};
+
+static int apply_setting(struct world *world, enum setting_kind kind, void *at, struct str value)
+{
+	int64_t span;
+	uint64_t number;
+
+	switch (kind) {
+	case SETTING_TEXT:
+		*(const char **)at = arena_cstr(&world->arena, value);
+		return 0;
+	case SETTING_SECONDS:
+		if (parse_span(value, &span) != 0)
+			return -1;
+		*(int64_t *)at = span / 1000000;
+		return 0;
+	case SETTING_U64:
+		if (str_to_u64(value, &number) != 0)
+			return -1;
+		*(uint64_t *)at = number;
+		return 0;
+	case SETTING_BOOL:
+		*(bool *)at = str_eq(value, STR("yes"));
+		return 0;
+	case SETTING_TYPE:
+		*(enum cse_type *)at = str_eq(value, STR("IN")) ? CSE_IN : str_eq(value, STR("MN")) ? CSE_MN : CSE_ASN;
+		return 0;
+	}
+	return -1;
+}
+
+static int configure(struct world *world, const struct scenario *scenario)
+{
+	world->config = defaults;
+	world->config.virtuals = registry_virtuals();
+	for (const struct setting *setting = scenario->settings; setting; setting = setting->next) {
+		int status = -1;
+
+		for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+			if (str_eq(setting->key, str_of(settings[i].key)))
+				status = apply_setting(world, settings[i].kind, (char *)&world->config + settings[i].offset,
+						       setting->value);
+		if (status != 0) {
+			snprintf(world->message, sizeof(world->message), "config %.*s: not understood", STR_ARG(setting->key));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static bool wants_failing_store(const struct scenario *scenario)
+{
+	for (const struct statement *statement = scenario->statements; statement; statement = statement->next)
+		if (statement->kind == STATEMENT_STORE_FAILS)
+			return true;
+	return false;
+}
+
+static int open_http(struct world *world)
+{
+	static const struct binding_config config = {
+		.listen = "127.0.0.1:0",
+		.root = "",
+		.cors_origins = "",
+		.max_body = 1 << 20,
+		.max_headers = 16384,
+		.max_connections = 100,
+		.header_timeout_ms = 10000,
+		.body_timeout_ms = 30000,
+		.idle_timeout_ms = 60000,
+		.drain_timeout_ms = 5000,
+	};
+
+	return binding_http.open(world->cse, world->loop, &config, &world->http, world->message, sizeof(world->message));
+}
+
+static int open_store(struct world *world)
+{
+	char path[100];
+	const struct store_ops *ops = store_find(world->directory[0] ? "sqlite" : "memory");
+
+	if (!ops) {
+		snprintf(world->message, sizeof(world->message), "there is no such store");
+		return -1;
+	}
+	snprintf(path, sizeof(path), "%s/store.db", world->directory);
+	if (ops->open(path, &world->log, &world->store, world->message, sizeof(world->message)) != 0)
+		return -1;
+	if (world->may_fail) {
+		world->inner = world->store;
+		world->store = store_faulty_create(world->inner);
+	}
+	return 0;
+}
+
+static int open_all(struct world *world, bool http)
+{
+	if (open_store(world) != 0)
+		return -1;
+	if (cse_open(&world->config, world->loop, &world->clock, &world->log, world->schema, world->store, &world->cse,
+		     world->message, sizeof(world->message)) != 0)
+		return -1;
+	if (http && open_http(world) != 0)
+		return -1;
+	world_settle(world);
+	return 0;
+}
+
+static void close_all(struct world *world)
+{
+	if (world->cse)
+		world_settle(world);
+	if (world->http)
+		binding_http.close(world->http);
+	if (world->cse)
+		cse_close(world->cse);
+	if (world->store)
+		world->store->ops->close(world->store);
+	world->http = NULL;
+	world->cse = NULL;
+	world->store = NULL;
+}
+
+int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http, FILE *log)
+{
+	const char *base = getenv("TMPDIR");
+
+	memset(world, 0, sizeof(*world));
+	arena_init(&world->arena);
+	clock_init_virtual(&world->clock, WORLD_START_S * (int64_t)1000000);
+	world->log = (struct log){log ? LOG_DEBUG : LOG_ERROR, LOG_TEXT, log ? log : stderr};
+	world->loop = loop_create(&world->clock);
+	world->schema = schema;
+	world->may_fail = wants_failing_store(scenario);
+	if (world->may_fail && !log)
+		world->log.level = (enum log_level)-1;
+	if (configure(world, scenario) != 0)
+		return -1;
+	if (sqlite) {
+		snprintf(world->directory, sizeof(world->directory), "%.40s/copse-scenario-XXXXXX", base ? base : "/tmp");
+		if (!mkdtemp(world->directory)) {
+			snprintf(world->message, sizeof(world->message), "no temporary directory: %m");
+			world->directory[0] = '\0';
+			return -1;
+		}
+	}
+	return open_all(world, http);
+}
+
+int world_restart(struct world *world)
+{
+	bool http = world->http != NULL;
+
+	close_all(world);
+	return open_all(world, http);
+}
+
+static void remove_directory(const char *path)
+{
+	DIR *directory = opendir(path);
+	const struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)) != NULL)
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory)
+		closedir(directory);
+	rmdir(path);
+}
+
+void world_finish(struct world *world)
+{
+	close_all(world);
+	if (world->loop)
+		loop_destroy(world->loop);
+	if (world->directory[0])
+		remove_directory(world->directory);
+	arena_finish(&world->arena);
+}
+
+void world_settle(struct world *world)
+{
+	enum { ROUNDS_AT_LEAST = 4, ROUNDS_AT_MOST = 3000 };
+
+	for (int i = 0; i < ROUNDS_AT_MOST && (i < ROUNDS_AT_LEAST || !cse_is_idle(world->cse)); i++)
+		loop_round(world->loop, i < ROUNDS_AT_LEAST ? 0 : 10);
+}
+
+void world_advance(struct world *world, int64_t us)
+{
+	clock_advance(&world->clock, us);
+	world_settle(world);
+}

@@ -1,0 +1,35 @@
+/* world: one CSE on a virtual clock with a store of its own, and the HTTP binding on the same loop if asked for. */
+#ifndef TESTS_SCENARIO_WORLD_H
+#define TESTS_SCENARIO_WORLD_H
+
+#include "cse/core/binding.h"
+#include "cse/core/cse.h"
+#include "tests/scenario/scenario.h"
+
+struct world {
+	struct clock clock;
+	struct loop *loop;
+	struct log log;
+	struct schema *schema; /* shared, not owned */
+	struct cse_config config;
+	struct store *store, *inner; /* inner: what a failing store wraps */
+	struct cse *cse;
+	struct binding_state *http; /* NULL: not opened */
+	struct arena arena;	    /* strings of the configuration */
+	char directory[64];	    /* of the database; empty: the store is in memory */
+	char message[300];	    /* what could not be opened */
+	bool may_fail;		    /* the store is wrapped so that it can be made to fail */
+};
+
+enum { WORLD_START_S = 1767225600 }; /* 2026-01-01T00:00:00Z, where every scenario begins */
+
+/* 0, or -1 and world->message; world_finish either way. */
+int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http, FILE *log);
+void world_finish(struct world *world);
+/* Closes everything down to the store and opens it again. 0, or -1 and world->message. */
+int world_restart(struct world *world);
+/* Lets everything happen that is due. */
+void world_settle(struct world *world);
+void world_advance(struct world *world, int64_t us);
+
+#endif
