@@ -239,7 +239,7 @@ struct file_reading {
 	const char *fault;		    /* in the words of read_line */
 	const struct config_option *option; /* the one that was set last */
 	bool given[KEY_COUNT];
-	bool has_failed;
+	unsigned failed_line; /* whose message is set; 0: none */
 	char *message;
 	size_t size;
 };
@@ -249,7 +249,7 @@ static char *read_line(char *line, int size, void *arg)
 {
 	struct file_reading *reading = arg;
 
-	if (reading->fault || reading->has_failed || !fgets(line, size, reading->file))
+	if (reading->fault || reading->failed_line || !fgets(line, size, reading->file))
 		return NULL;
 	reading->line++;
 	reading->is_continued = line[0] == ' ' || line[0] == '\t';
@@ -283,17 +283,16 @@ static int handle_line(void *arg, const char *section, const char *key, const ch
 {
 	struct file_reading *reading = arg;
 
-	if (reading->has_failed)
-		return 0;
-	reading->has_failed = take_line(reading, str_of(section), str_of(key), str_of(value)) < 0;
-	return !reading->has_failed;
+	if (!reading->failed_line && take_line(reading, str_of(section), str_of(key), str_of(value)) < 0)
+		reading->failed_line = reading->line;
+	return !reading->failed_line;
 }
 
 static int read_stream(struct file_reading *reading)
 {
 	int bad_line = ini_parse_stream(read_line, reading, handle_line, reading);
 
-	if (reading->has_failed)
+	if (reading->failed_line && bad_line == (int)reading->failed_line)
 		return -1;
 	if (ferror(reading->file))
 		return fail(reading->message, reading->size, "%s: %s", reading->path, strerror(errno));

@@ -224,6 +224,15 @@ static const struct type_def *find_type(const struct schema *schema, const char 
 	return schema_type_by_root(schema, str_of(name));
 }
 
+static void describe_every_type(const struct table *out, const struct schema *schema)
+{
+	const struct type_def *type;
+
+	for (size_t i = 0; (type = schema_type_at(schema, i)) != NULL; i++)
+		if (schema_type(schema, type->ty))
+			describe_type(out, schema, type);
+}
+
 static int describe(const struct schema *schema, const struct arguments *arguments)
 {
 	struct table out = {.out = stdout,
@@ -235,6 +244,10 @@ static int describe(const struct schema *schema, const struct arguments *argumen
 		describe_types(&out, schema);
 		describe_parameters(&out, "Request parameters", parameter_defs, PARAM_COUNT);
 		describe_parameters(&out, "Filter criteria", condition_defs, FILTER_COUNT);
+		return 0;
+	}
+	if (strcmp(arguments->operand, "all") == 0) {
+		describe_every_type(&out, schema);
 		return 0;
 	}
 	type = find_type(schema, arguments->operand);

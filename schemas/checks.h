@@ -1,4 +1,5 @@
-/* checks: rules over a value that no kind expresses; CHECK(rule) in a row names check_<rule>. Each returns NULL or what is wrong. */
+/* checks: rules over a value that no kind expresses; CHECK(rule) in a row names check_<rule>. Each returns NULL or what
+ * is wrong. */
 #ifndef SCHEMAS_CHECKS_H
 #define SCHEMAS_CHECKS_H
 

@@ -1,7 +1,9 @@
-/* define_type: turns the rows of one types/<type>.def into `const struct type_def type_<name>`. Included, once per type, after
+/* define_type: turns the rows of one types/<type>.def into `const struct type_def type_<name>`.
+ * Included, once per type, after
  *	#define TYPE_DEF "schemas/types/container.def"
  *	#define TYPE_HOOKS &container_hooks	(left out: no hooks)
  * Both are undefined again at the end. */
+/* clang-format off */
 
 #include "schemas/rows.h"
 
@@ -46,8 +48,8 @@
 /* attrs_<name> */
 #undef ATTR
 #define ATTR(name, kind, cardinality, create, update, announce, default_, constraint)                                  \
-	{ATTR_##name, ROW_KIND_##kind,	   cardinality,			create, update,                                \
-	 announce,    ROW_DEFAULT_##default_, ROW_CONSTRAINT_##constraint},
+	{ATTR_##name, ROW_KIND_##kind, cardinality, create, update, announce, ROW_DEFAULT_##default_,                  \
+	 ROW_CONSTRAINT_##constraint},
 #define TYPE(name, short_name, number, flags)                                                                          \
 	_Static_assert(TY_##name == (number), "number of " #name);                                                     \
 	static const struct attr_def attrs_##name[] = {

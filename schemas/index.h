@@ -1,4 +1,5 @@
-/* index: from a name to a small number, for many look-ups of short names: open addressing, the first eight bytes in the slot. */
+/* index: from a name to a small number, for many look-ups of short names: open addressing, the first eight bytes in the
+ * slot. */
 #ifndef SCHEMAS_INDEX_H
 #define SCHEMAS_INDEX_H
 

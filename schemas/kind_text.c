@@ -188,7 +188,7 @@ static bool is_field(struct str text, const struct field *field)
 
 static bool is_schedule(struct str text)
 {
-	static const struct field fields[SCHEDULE_FIELDS] = {{0, 59}, {0, 59}, {0, 23},     {1, 31},
+	static const struct field fields[SCHEDULE_FIELDS] = {{0, 59}, {0, 59}, {0, 23},	    {1, 31},
 							     {1, 12}, {0, 6},  {2000, 9999}};
 
 	for (int i = 0; i < SCHEDULE_FIELDS; i++)
@@ -219,8 +219,9 @@ static const struct {
 	[KIND_ABS_REL_TIMESTAMP] = {is_timestamp, "must be a timestamp (YYYYMMDDThhmmss), or milliseconds or a "
 						  "duration (PT30S) from now"},
 	[KIND_DURATION] = {is_duration, "must be a duration such as P1DT30M"},
-	[KIND_SCHEDULE] = {is_schedule, "must be a schedule: second minute hour day month weekday year, each *, numbers, "
-					"ranges or steps, one blank between"},
+	[KIND_SCHEDULE] = {is_schedule,
+			   "must be a schedule: second minute hour day month weekday year, each *, numbers, "
+			   "ranges or steps, one blank between"},
 	[KIND_BASE64] = {is_base64, "must be base64 text"},
 	[KIND_CONTENT_INFO] = {is_content_info, "must be a media type and an encoding, such as application/json:0"},
 	[KIND_MEDIA_TYPE] = {is_media_type, "must be a media type such as application/json"},

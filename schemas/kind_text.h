@@ -4,7 +4,8 @@
 
 #include "schemas/schema.h"
 
-/* NULL, or what is wrong with the characters of a value of this kind. base is one of those for which kind_is_text holds. */
+/* NULL, or what is wrong with the characters of a value of this kind. base is one of those for which kind_is_text
+ * holds. */
 const char *kind_text_problem(enum base_kind base, struct str text);
 
 bool kind_is_text(enum base_kind base);

@@ -1,4 +1,5 @@
-/* primitive: request parameters (TS-0004 6.4.1, 7.2.1, 8.2.2) as rows of primitive.def, and filter conditions (6.3.5.8) as rows of filter.def. */
+/* primitive: request parameters (TS-0004 6.4.1, 7.2.1, 8.2.2) as rows of primitive.def, and filter conditions (6.3.5.8)
+ * as rows of filter.def. */
 #ifndef SCHEMAS_PRIMITIVE_H
 #define SCHEMAS_PRIMITIVE_H
 

@@ -1,7 +1,9 @@
-/* rows: how the columns of the tables (types/<type>.def, complex.def, primitive.def, filter.def) become initialisers, and what they name.
- * A column's word is pasted to a prefix here, so it clashes with no macro, and an unknown word is an error in its row. */
+/* rows: how the columns of the tables (types/<type>.def, complex.def, primitive.def, filter.def) become initialisers,
+ * and what they name. A column's word is pasted to a prefix here, so it clashes with no macro, and an unknown word is
+ * an error in its row. */
 #ifndef SCHEMAS_ROWS_H
 #define SCHEMAS_ROWS_H
+/* clang-format off */
 
 #include "schemas/checks.h"
 #include "schemas/schema.h"
@@ -34,10 +36,7 @@
 
 #define ROW_KIND_LIST(kind) ROW_LIST_##kind
 
-#define ROW_PLAIN(base)                                                                                                \
-	{                                                                                                              \
-		base, false, NULL                                                                                      \
-	}
+#define ROW_PLAIN(base) {base, false, NULL}
 #define ROW_KIND_STRING ROW_PLAIN(KIND_STRING)
 #define ROW_KIND_TOKEN ROW_PLAIN(KIND_TOKEN)
 #define ROW_KIND_URI ROW_PLAIN(KIND_URI)
@@ -56,19 +55,10 @@
 #define ROW_KIND_IPV4 ROW_PLAIN(KIND_IPV4)
 #define ROW_KIND_IPV6 ROW_PLAIN(KIND_IPV6)
 #define ROW_KIND_MEDIA_TYPE ROW_PLAIN(KIND_MEDIA_TYPE)
-#define ROW_KIND_ENUM(name)                                                                                            \
-	{                                                                                                              \
-		KIND_ENUM, false, &enum_##name                                                                         \
-	}
-#define ROW_KIND_COMPLEX(name)                                                                                         \
-	{                                                                                                              \
-		KIND_COMPLEX, false, &complex_##name                                                                   \
-	}
+#define ROW_KIND_ENUM(name) {KIND_ENUM, false, &enum_##name}
+#define ROW_KIND_COMPLEX(name) {KIND_COMPLEX, false, &complex_##name}
 
-#define ROW_LIST(base)                                                                                                 \
-	{                                                                                                              \
-		base, true, NULL                                                                                       \
-	}
+#define ROW_LIST(base) {base, true, NULL}
 #define ROW_LIST_STRING ROW_LIST(KIND_STRING)
 #define ROW_LIST_TOKEN ROW_LIST(KIND_TOKEN)
 #define ROW_LIST_URI ROW_LIST(KIND_URI)
@@ -85,14 +75,8 @@
 #define ROW_LIST_COUNTRY ROW_LIST(KIND_COUNTRY)
 #define ROW_LIST_ANYTYPE ROW_LIST(KIND_ANY)
 #define ROW_LIST_ROLE_ID ROW_LIST(KIND_ROLE_ID)
-#define ROW_LIST_ENUM(name)                                                                                            \
-	{                                                                                                              \
-		KIND_ENUM, true, &enum_##name                                                                          \
-	}
-#define ROW_LIST_COMPLEX(name)                                                                                         \
-	{                                                                                                              \
-		KIND_COMPLEX, true, &complex_##name                                                                    \
-	}
+#define ROW_LIST_ENUM(name) {KIND_ENUM, true, &enum_##name}
+#define ROW_LIST_COMPLEX(name) {KIND_COMPLEX, true, &complex_##name}
 
 /* ---- the column `default` ---- */
 
@@ -100,28 +84,13 @@
 #define ROW_DEFAULT_TEXT(json) DEFAULT_TEXT, json
 #define ROW_DEFAULT_COMPUTED DEFAULT_COMPUTED, NULL
 
-/* ---- the column `constraint`; a list has at least one element unless RANGE, AT_LEAST or EMPTY_OK says otherwise ---- */
+/* ---- the column `constraint`: a list has at least one element unless RANGE, AT_LEAST or EMPTY_OK says otherwise ---- */
 
-#define ROW_CONSTRAINT_ANY                                                                                             \
-	{                                                                                                              \
-		0, 0, false, NULL                                                                                      \
-	}
-#define ROW_CONSTRAINT_RANGE(low, high)                                                                                \
-	{                                                                                                              \
-		low, high, true, NULL                                                                                  \
-	}
-#define ROW_CONSTRAINT_AT_LEAST(low)                                                                                   \
-	{                                                                                                              \
-		low, INT64_MAX, true, NULL                                                                             \
-	}
-#define ROW_CONSTRAINT_EMPTY_OK                                                                                        \
-	{                                                                                                              \
-		0, INT64_MAX, true, NULL                                                                               \
-	}
-#define ROW_CONSTRAINT_CHECK(rule)                                                                                     \
-	{                                                                                                              \
-		0, 0, false, check_##rule                                                                                \
-	}
+#define ROW_CONSTRAINT_ANY {0, 0, false, NULL}
+#define ROW_CONSTRAINT_RANGE(low, high) {low, high, true, NULL}
+#define ROW_CONSTRAINT_AT_LEAST(low) {low, INT64_MAX, true, NULL}
+#define ROW_CONSTRAINT_EMPTY_OK {0, INT64_MAX, true, NULL}
+#define ROW_CONSTRAINT_CHECK(rule) {0, 0, false, check_##rule}
 
 #define ROW_CONSTRAINT_EVENT_CAT ROW_CONSTRAINT_CHECK(event_category)
 

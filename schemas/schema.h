@@ -1,5 +1,6 @@
-/* schema: what data looks like, as tables. Rows come from names.def, enums.def, complex.def and types/<type>.def at compile time and
- * from specialization files at start-up; both end as the structs below. Nothing here knows a request or a resource tree. */
+/* schema: what data looks like, as tables. Rows come from names.def, enums.def, complex.def and types/<type>.def at
+ * compile time and from specialization files at start-up; both end as the structs below. Nothing here knows a request
+ * or a resource tree. */
 #ifndef SCHEMAS_SCHEMA_H
 #define SCHEMAS_SCHEMA_H
 
@@ -19,31 +20,31 @@ enum attr_name {
 /* ---- kinds of data: TS-0004 6.3 ---- */
 
 enum base_kind {
-	KIND_STRING,	/* xs:string */
-	KIND_TOKEN,	/* xs:token, m2m:labels' members: no blanks */
-	KIND_URI,	/* xs:anyURI */
-	KIND_ID,	/* m2m:ID */
-	KIND_NAME,	/* m2m:resourceName */
-	KIND_NCNAME,	/* xs:NCName: an attribute's short name */
-	KIND_UINT,	/* xs:nonNegativeInteger, unsignedInt ...: 0 .. 2^63-1 unless a constraint narrows it */
+	KIND_STRING, /* xs:string */
+	KIND_TOKEN,  /* xs:token, m2m:labels' members: no blanks */
+	KIND_URI,    /* xs:anyURI */
+	KIND_ID,     /* m2m:ID */
+	KIND_NAME,   /* m2m:resourceName */
+	KIND_NCNAME, /* xs:NCName: an attribute's short name */
+	KIND_UINT,   /* xs:nonNegativeInteger, unsignedInt ...: 0 .. 2^63-1 unless a constraint narrows it */
 	KIND_INT,
 	KIND_FLOAT,
 	KIND_BOOL,
 	KIND_TIMESTAMP, /* m2m:timestamp */
 	KIND_ABS_REL_TIMESTAMP,
-	KIND_DURATION,	/* xs:duration */
-	KIND_SCHEDULE,	/* m2m:scheduleEntry, 7 fields */
+	KIND_DURATION, /* xs:duration */
+	KIND_SCHEDULE, /* m2m:scheduleEntry, 7 fields */
 	KIND_BASE64,
 	KIND_CONTENT_INFO, /* m2m:contentInfo */
 	KIND_MEDIA_TYPE,
-	KIND_POA,	/* m2m:pointOfAccess */
+	KIND_POA, /* m2m:pointOfAccess */
 	KIND_IPV4,
 	KIND_IPV6,
 	KIND_COUNTRY,
 	KIND_ROLE_ID,
-	KIND_ENUM,	/* .of is a struct enum_def */
-	KIND_COMPLEX,	/* .of is a struct complex_def */
-	KIND_ANY,	/* xs:anyType: any JSON value, kept as its bytes */
+	KIND_ENUM,    /* .of is a struct enum_def */
+	KIND_COMPLEX, /* .of is a struct complex_def */
+	KIND_ANY,     /* xs:anyType: any JSON value, kept as its bytes */
 	KIND_COUNT
 };
 
@@ -59,7 +60,7 @@ enum announce { NA, OA, MA };
 
 /* What a value must fulfil beyond its kind. */
 struct constraint {
-	int64_t min, max;   /* numbers: the value; lists: the number of elements */
+	int64_t min, max; /* numbers: the value; lists: the number of elements */
 	bool is_set;
 	/* Further rule over the value; returns NULL or what is wrong ("must start with R, N or r"). */
 	const char *(*check)(struct value v, struct arena *arena);
@@ -85,7 +86,7 @@ struct enum_def {
 	const struct enum_value {
 		int64_t value;
 		const char *name;
-	} *values;
+	} * values;
 	size_t count;
 };
 
@@ -96,7 +97,8 @@ struct complex_def {
 	bool is_choice; /* exactly one member */
 };
 
-/* Resource types by number, TS-0004 6.3.4.2.1: TY_container == 3. Rows RESOURCE_TYPE(name, number) of resource_types.def. */
+/* Resource types by number, TS-0004 6.3.4.2.1: TY_container == 3. Rows RESOURCE_TYPE(name, number) of
+ * resource_types.def. */
 enum resource_type {
 	TY_NONE = 0,
 #define RESOURCE_TYPE(name, number) TY_##name = number,
@@ -107,10 +109,10 @@ enum resource_type {
 
 enum type_flag {
 	ANNOUNCEABLE = 1,
-	INSTANCE = 2,	    /* kept as rows behind a key list, not in the memory tree (cin, tsi, fci) */
-	IN_ONLY = 4,	    /* TS-0004 table 6.3.4.2.1-1 */
-	NO_ACPI = 8,	    /* no accessControlPolicyIDs of its own: judged by the parent's */
-	CSE_MADE = 16,	    /* CREATE by request answers 4005 */
+	INSTANCE = 2,  /* kept as rows behind a key list, not in the memory tree (cin, tsi, fci) */
+	IN_ONLY = 4,   /* TS-0004 table 6.3.4.2.1-1 */
+	NO_ACPI = 8,   /* no accessControlPolicyIDs of its own: judged by the parent's */
+	CSE_MADE = 16, /* CREATE by request answers 4005 */
 };
 
 enum operation { OP_NONE, OP_CREATE, OP_RETRIEVE, OP_UPDATE, OP_DELETE, OP_NOTIFY }; /* TS-0004 6.3.4.2.5 */
@@ -123,16 +125,16 @@ struct type_def {
 	const char *space;	       /* "m2m", or a specialization's own */
 	uint16_t ty;
 	uint16_t flags;
-	int64_t specialization; /* mgmtDefinition of a mgmtObj; 0 otherwise */
-	const char *definition; /* containerDefinition of a flexContainer; NULL otherwise */
+	int64_t specialization;	      /* mgmtDefinition of a mgmtObj; 0 otherwise */
+	const char *definition;	      /* containerDefinition of a flexContainer; NULL otherwise */
 	const struct attr_def *attrs; /* universal and common ones first, in the standard's order */
 	size_t attr_count;
 	const uint16_t *children; /* resource types that may be created below */
 	size_t child_count;
 	const struct virtual_def {
-		const char *name;	/* fixed resource name: "la" */
-		const char *long_name;	/* "latest" */
-	} *virtuals;
+		const char *name;      /* fixed resource name: "la" */
+		const char *long_name; /* "latest" */
+	} * virtuals;
 	size_t virtual_count;
 	unsigned refused; /* OP_BITs that answer 4005 for every originator */
 	const struct type_hooks *hooks;
@@ -146,14 +148,16 @@ struct schema;
 struct schema *schema_create(const struct type_def *const *types, size_t count);
 void schema_destroy(struct schema *schema);
 
-/* Adds one specialization from its file's text (JSON, see specializations/README.md). 0, or ERROR_FORMAT and a sentence in message. */
+/* Adds one specialization from its file's text (JSON, see specializations/README.md). 0, or ERROR_FORMAT and a sentence
+ * in message. */
 WARN_UNUSED int schema_load(struct schema *schema, struct str text, const char *source, char *message, size_t size);
 /* Adds the ones compiled in (schemas/specializations). */
 WARN_UNUSED int schema_load_builtin(struct schema *schema, char *message, size_t size);
 /* Adds every *.json of a directory, in the order of their names. */
 WARN_UNUSED int schema_load_directory(struct schema *schema, const char *path, char *message, size_t size);
 
-/* By number; for mgmtObj and flexContainer this is the plain table, the specialization comes from the content's root name. */
+/* By number; for mgmtObj and flexContainer this is the plain table, the specialization comes from the content's root
+ * name. */
 const struct type_def *schema_type(const struct schema *schema, unsigned ty);
 /* By root member name: "m2m:cnt", "cod:tempe". */
 const struct type_def *schema_type_by_root(const struct schema *schema, struct str root);
@@ -169,12 +173,12 @@ int complex_row(const struct schema *schema, const struct complex_def *def, stru
 /* "mni" / "maxNrOfInstances" for a number; built-in names need no schema. */
 struct str name_short(const struct schema *schema, unsigned name);
 struct str name_long(const struct schema *schema, unsigned name);
-/* The first name with this short form, or ATTR_NONE (for attribute conditions and attribute lists). A schema knows more than the
- * built-in names. */
+/* The first name with this short form, or ATTR_NONE (for attribute conditions and attribute lists). A schema knows more
+ * than the built-in names. */
 unsigned name_by_short(const struct schema *schema, struct str short_name);
 
 bool type_allows_child(const struct type_def *type, unsigned ty);
-const char *resource_type_name(unsigned ty);	/* NULL when the standard has no such number */
+const char *resource_type_name(unsigned ty);				/* NULL when the standard has no such number */
 const char *enum_value_name(const struct enum_def *def, int64_t value); /* NULL: not a value */
 
 /* Look-up of the compiled-in enumerations and complex types by the standard's name (for load.c, describe and tests). */

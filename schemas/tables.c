@@ -36,7 +36,14 @@ static const struct enum_def *const enums[] = {
 #define COMPLEX_BEGIN(name) static const struct attr_def members_##name[] = {
 #define CHOICE_BEGIN(name) COMPLEX_BEGIN(name)
 #define MEMBER(name, kind, presence, constraint)                                                                       \
-	{ATTR_##name, ROW_KIND_##kind, (presence) == M ? ONE : OPT, presence, NP, NA, DEFAULT_NONE, NULL,              \
+	{ATTR_##name,                                                                                                  \
+	 ROW_KIND_##kind,                                                                                              \
+	 (presence) == M ? ONE : OPT,                                                                                  \
+	 presence,                                                                                                     \
+	 NP,                                                                                                           \
+	 NA,                                                                                                           \
+	 DEFAULT_NONE,                                                                                                 \
+	 NULL,                                                                                                         \
 	 ROW_CONSTRAINT_##constraint},
 #define COMPLEX_END                                                                                                    \
 	}                                                                                                              \
@@ -50,8 +57,8 @@ static const struct enum_def *const enums[] = {
 #define MEMBER(name, kind, presence, constraint)
 #define COMPLEX_END
 #define COMPLEX_DEF(name, is_choice)                                                                                   \
-	const struct complex_def complex_##name = {                                                                    \
-		#name, members_##name, sizeof(members_##name) / sizeof(members_##name[0]), is_choice};
+	const struct complex_def complex_##name = {#name, members_##name,                                              \
+						   sizeof(members_##name) / sizeof(members_##name[0]), is_choice};
 #define COMPLEX_BEGIN(name) COMPLEX_DEF(name, false)
 #define CHOICE_BEGIN(name) COMPLEX_DEF(name, true)
 #include "schemas/complex.def"

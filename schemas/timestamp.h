@@ -7,7 +7,8 @@
 
 enum { TIMESTAMP_SIZE = 23 }; /* YYYYMMDDThhmmss,ffffff and a NUL */
 
-/* Microseconds since 1970; years 1970 to 9999. -1 on a wrong form or an impossible date. A fraction after ',' or '.' is accepted. */
+/* Microseconds since 1970; years 1970 to 9999. -1 on a wrong form or an impossible date. A fraction after ',' or '.' is
+ * accepted. */
 WARN_UNUSED int timestamp_parse(struct str text, int64_t *wall_us);
 /* Writes YYYYMMDDThhmmss,ffffff without the fraction when it is 0; returns its length. */
 size_t timestamp_print(char out[TIMESTAMP_SIZE], int64_t wall_us);

@@ -1,5 +1,9 @@
-/* validate_kind: one value against a kind and a constraint. The nesting of complex types is that of complex.def, so it is bounded. */
+/* validate_kind: one value against a kind and a constraint. Complex types nest as complex.def says, so the depth is
+ * bounded. */
+#include <stdarg.h>
+
 #include "schemas/kind_text.h"
+#include "schemas/quote.h"
 #include "schemas/validate.h"
 
 enum { NUMBER_SIZE = 64, FEW_VALUES = 8 };
@@ -13,15 +17,31 @@ struct place {
 
 static const char *check_value(const struct place *place, struct kind kind, struct value v);
 
+/* A problem's text, cut to what struct problem holds. */
+static const char *say(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static const char *say(struct arena *arena, const char *format, ...)
+{
+	struct problem problem;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(problem.text, sizeof(problem.text), format, args);
+	va_end(args);
+	return arena_cstr(arena, str_of(problem.text));
+}
+
 /* ---- numbers ---- */
 
 static const char *range_problem(const struct constraint *constraint, struct arena *arena)
 {
+	if (constraint->min == constraint->max)
+		return say(arena, "must be %lld", (long long)constraint->min);
+	if (constraint->min == INT64_MIN)
+		return say(arena, "must be a number of at most %lld", (long long)constraint->max);
 	if (constraint->max == INT64_MAX)
-		return arena_printf(arena, "must be an integer of at least %lld", (long long)constraint->min).ptr;
-	return arena_printf(arena, "must be a number from %lld to %lld", (long long)constraint->min,
-			    (long long)constraint->max)
-		.ptr;
+		return say(arena, "must be a number of at least %lld", (long long)constraint->min);
+	return say(arena, "must be a number from %lld to %lld", (long long)constraint->min, (long long)constraint->max);
 }
 
 static bool is_ranged(const struct constraint *constraint)
@@ -29,38 +49,35 @@ static bool is_ranged(const struct constraint *constraint)
 	return constraint && constraint->is_set;
 }
 
+static bool in_range(const struct constraint *constraint, int64_t number)
+{
+	return !is_ranged(constraint) || (number >= constraint->min && number <= constraint->max);
+}
+
 static const char *check_integer(const struct place *place, struct value v, int64_t low)
 {
-	const struct constraint *constraint = place->constraint;
 	int64_t number;
 
 	if (value_type(v) != VALUE_NUMBER || value_i64(v, &number) < 0 || number < low)
 		return low == 0 ? "must be a non-negative integer" : "must be an integer";
-	if (is_ranged(constraint) && (number < constraint->min || number > constraint->max))
-		return range_problem(constraint, place->arena);
-	return NULL;
-}
-
-static double number_of(struct str text)
-{
-	char buffer[NUMBER_SIZE];
-	size_t len = text.len < sizeof(buffer) ? text.len : sizeof(buffer) - 1;
-
-	memcpy(buffer, text.ptr, len);
-	buffer[len] = 0;
-	return strtod(buffer, NULL);
+	return in_range(place->constraint, number) ? NULL : range_problem(place->constraint, place->arena);
 }
 
 static const char *check_float(const struct place *place, struct value v)
 {
 	const struct constraint *constraint = place->constraint;
+	char buffer[NUMBER_SIZE];
 	double number;
 
 	if (value_type(v) != VALUE_NUMBER)
 		return "must be a number";
 	if (!is_ranged(constraint))
 		return NULL;
-	number = number_of(value_text(v));
+	if (value_text(v).len >= sizeof(buffer))
+		return "must be a number of less than 64 characters";
+	memcpy(buffer, value_text(v).ptr, value_text(v).len);
+	buffer[value_text(v).len] = 0;
+	number = strtod(buffer, NULL);
 	return number < (double)constraint->min || number > (double)constraint->max
 		       ? range_problem(constraint, place->arena)
 		       : NULL;
@@ -75,32 +92,31 @@ static const char *check_bool(struct value v)
 
 static const char *enum_problem(const struct enum_def *def, struct arena *arena)
 {
-	struct str text = STR("must be one of");
+	const char *text = "must be one of";
 
 	if (def->count > FEW_VALUES)
-		return arena_printf(arena, "must be a number of m2m:%s", def->name).ptr;
+		return say(arena, "must be a number of m2m:%s", def->name);
 	for (size_t i = 0; i < def->count; i++)
-		text = arena_printf(arena, "%.*s%s %lld (%s)", STR_ARG(text), i ? "," : "",
-				    (long long)def->values[i].value, def->values[i].name);
-	return text.ptr;
+		text = say(arena, "%s%s %lld (%s)", text, i ? "," : "", (long long)def->values[i].value,
+			   def->values[i].name);
+	return text;
 }
 
 static const char *check_enum(const struct place *place, const struct enum_def *def, struct value v)
 {
 	int64_t number;
 
-	if (value_type(v) == VALUE_NUMBER && value_i64(v, &number) == 0 && enum_value_name(def, number))
-		return NULL;
-	return enum_problem(def, place->arena);
+	if (value_type(v) != VALUE_NUMBER || value_i64(v, &number) < 0 || !enum_value_name(def, number))
+		return enum_problem(def, place->arena);
+	return in_range(place->constraint, number) ? NULL : range_problem(place->constraint, place->arena);
 }
 
 /* ---- complex types ---- */
 
 static const char *member_problem(const struct place *place, unsigned name, const char *problem)
 {
-	return arena_printf(place->arena, "%.*s (%.*s): %s", STR_ARG(name_long(place->schema, name)),
-			    STR_ARG(name_short(place->schema, name)), problem)
-		.ptr;
+	return say(place->arena, "%.*s (%.*s): %s", STR_ARG(name_long(place->schema, name)),
+		   STR_ARG(name_short(place->schema, name)), problem);
 }
 
 static int member_row(const struct place *place, const struct complex_def *def, struct value v)
@@ -126,7 +142,7 @@ static const char *check_presence(const struct place *place, const struct comple
 		if (def->members[i].create == M && !(seen & (uint64_t)1 << i))
 			return member_problem(place, def->members[i].name, "is missing");
 	if (def->is_choice && (seen == 0 || (seen & (seen - 1)) != 0))
-		return arena_printf(place->arena, "must have exactly one member of m2m:%s", def->name).ptr;
+		return say(place->arena, "must have exactly one member of m2m:%s", def->name);
 	return NULL;
 }
 
@@ -135,15 +151,15 @@ static const char *check_complex(const struct place *place, const struct complex
 	uint64_t seen = 0;
 
 	if (value_type(object) != VALUE_OBJECT)
-		return arena_printf(place->arena, "must be an object (m2m:%s)", def->name).ptr;
+		return say(place->arena, "must be an object (m2m:%s)", def->name);
 	for (struct value v = value_first(object); !value_is_absent(v); v = value_next(object, v)) {
 		int row = member_row(place, def, v);
 		const char *problem;
+		char name[QUOTE_SIZE];
 
 		if (row < 0)
-			return arena_printf(place->arena, "\"%.40s\" is no member of m2m:%s",
-					    quoted(value_name(v), place->arena), def->name)
-				.ptr;
+			return say(place->arena, "\"%s\" is no member of m2m:%s", quote(name, value_name(v)),
+				   def->name);
 		problem = check_member(place, &def->members[row], v);
 		if (problem)
 			return problem;
@@ -191,8 +207,8 @@ static const char *count_problem(const struct place *place, int64_t low, int64_t
 {
 	if (high == INT64_MAX)
 		return low == 1 ? "must not be an empty list"
-				: arena_printf(place->arena, "must have at least %lld elements", (long long)low).ptr;
-	return arena_printf(place->arena, "must have %lld to %lld elements", (long long)low, (long long)high).ptr;
+				: say(place->arena, "must have at least %lld elements", (long long)low);
+	return say(place->arena, "must have %lld to %lld elements", (long long)low, (long long)high);
 }
 
 static const char *check_list(const struct place *place, struct kind kind, struct value list)
@@ -210,7 +226,7 @@ static const char *check_list(const struct place *place, struct kind kind, struc
 		const char *problem = check_single(&inner, kind, v);
 
 		if (problem)
-			return arena_printf(place->arena, "element %u: %s", number, problem).ptr;
+			return say(place->arena, "element %u: %s", number, problem);
 	}
 	return NULL;
 }
@@ -224,8 +240,8 @@ static const char *check_value(const struct place *place, struct kind kind, stru
 	return problem;
 }
 
-const char *validate_kind(const struct schema *schema, struct kind kind, const struct constraint *constraint, struct value v,
-			  struct arena *arena)
+const char *validate_kind(const struct schema *schema, struct kind kind, const struct constraint *constraint,
+			  struct value v, struct arena *arena)
 {
 	struct place place = {schema, constraint, arena};
 

@@ -51,7 +51,8 @@ struct value doc_root(const struct doc *doc);
 
 /* The bytes of the value as received, a string with its quotes. */
 struct str value_text(struct value v);
-/* The characters of a string: a view if nothing is escaped, else unescaped into the arena. Of a non-string: its text. */
+/* The characters of a string: a view if nothing is escaped, else unescaped into the arena. Of a non-string: its text.
+ */
 struct str value_string(struct value v, struct arena *arena);
 /* The characters that raw, the bytes between the quotes of an escaped string, stands for. */
 struct str value_unescape(struct str raw, struct arena *arena);

@@ -33,8 +33,8 @@ static void set_operation(struct request *req, enum operation op)
 	request_set(req, PARAM_operation, str_make(&digits[op], 1));
 }
 
-/* Content-Type counts where there is content, and on POST. */
-static void map_content(const struct head *head, struct str body, struct request *req)
+/* Content-Type counts where there is content, and on POST. Returns whether the client speaks oneM2M's own types. */
+static bool map_content(const struct head *head, struct str body, struct request *req)
 {
 	struct str text = head_field(head, FIELD_content_type);
 	bool counts = body.len || head->parser.method == HTTP_POST;
@@ -48,13 +48,14 @@ static void map_content(const struct head *head, struct str body, struct request
 	if (type.resource_type.ptr)
 		request_set(req, PARAM_resourceType, arena_copy(&req->arena, type.resource_type));
 	if (!body.len)
-		return;
+		return false;
 	req->content = arena_copy(&req->arena, body);
 	if (!text.ptr)
 		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type is missing");
 	else if (!type.media || !(type.media->operations & OP_BIT(op)))
 		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type %.*s is not understood here",
 			      type.type.len < 80 ? (int)type.type.len : 80, type.type.ptr);
+	return type.media && type.media->is_vendor;
 }
 
 /* Authorization carries oneM2M tokens (JSON web tokens, TS-0009 6.4.19) or the credentials of an HTTP scheme. */
@@ -95,6 +96,8 @@ static struct str joined_field(const struct head *head, enum field field, struct
 {
 	struct str joined = {0};
 
+	if (!head_has(head, field))
+		return joined;
 	for (unsigned i = 0; i < head->field_count; i++) {
 		struct str value = head_str(head, head->fields[i].value);
 
@@ -136,9 +139,20 @@ static bool is_direct(const struct head *head)
 	return !head->is_forwarded && !is_public_name(head_field(head, FIELD_host));
 }
 
-void mapping_request(const struct head *head, struct str body, const struct binding_config *config, bool is_loopback,
-		     struct request *req)
+/* The views that the exchange keeps, moved from the head into the request. */
+static void keep_exchange(const struct head *head, struct request *req, struct exchange *exchange)
 {
+	exchange->request_id = req->param[PARAM_requestIdentifier];
+	exchange->release = req->param[PARAM_releaseVersionIndicator];
+	exchange->web_origin = arena_copy(&req->arena, exchange->web_origin);
+	exchange->if_none_match = joined_field(head, FIELD_if_none_match, &req->arena);
+}
+
+void mapping_request(const struct head *head, struct str body, const struct binding_config *config, bool is_loopback,
+		     struct request *req, struct exchange *exchange)
+{
+	bool prefers_vendor;
+
 	req->binding = "http";
 	req->peer.is_direct_loopback = is_loopback && (config->trust_forwarded || is_direct(head));
 	for (unsigned i = 0; i < head->field_count; i++)
@@ -146,10 +160,12 @@ void mapping_request(const struct head *head, struct str body, const struct bind
 	if (head->repeated >> FIELD_content_type & 1)
 		target_refuse(req, RSC_BAD_REQUEST, "Content-Type is given twice");
 	target_map(req, head_str(head, head->target), str_of(config->root), config->schema);
-	map_content(head, body, req);
+	prefers_vendor = map_content(head, body, req);
 	map_conditions(head, req);
-	if (!media_choose(joined_field(head, FIELD_accept, &req->arena), false))
+	exchange->media = media_choose(joined_field(head, FIELD_accept, &req->arena), prefers_vendor);
+	if (!exchange->media)
 		target_refuse(req, RSC_NOT_ACCEPTABLE, "Accept takes none of the types that are served");
+	keep_exchange(head, req, exchange);
 }
 
 /* ---- exchange ---- */
@@ -169,15 +185,6 @@ static bool is_listed(const char *list, struct str wanted)
 	return false;
 }
 
-static const struct media_def *answer_media(const struct head *head)
-{
-	struct content_type type;
-	struct str text = head_field(head, FIELD_content_type);
-	bool is_vendor = text.ptr && media_parse(text, &type) == 0 && type.media && type.media->is_vendor;
-
-	return media_choose(head_field(head, FIELD_accept), is_vendor);
-}
-
 void mapping_exchange(const struct head *head, const char *cors_origins, struct exchange *exchange)
 {
 	struct str web_origin = head_field(head, FIELD_web_origin);
@@ -187,21 +194,11 @@ void mapping_exchange(const struct head *head, const char *cors_origins, struct 
 		.is_old = head->parser.http_minor == 0,
 		.keeps_alive = head->keeps_alive,
 		.has_time = head_has(head, FIELD_originatingTimestamp),
-		.media = answer_media(head),
 		.request_id = head_field(head, FIELD_requestIdentifier),
 		.release = head_field(head, FIELD_releaseVersionIndicator),
-		.if_none_match = head_field(head, FIELD_if_none_match),
 	};
 	if (web_origin.ptr && is_listed(cors_origins, web_origin))
 		exchange->web_origin = web_origin;
-}
-
-void mapping_keep(struct exchange *exchange, struct request *req)
-{
-	exchange->request_id = arena_copy(&req->arena, exchange->request_id);
-	exchange->release = arena_copy(&req->arena, exchange->release);
-	exchange->web_origin = arena_copy(&req->arena, exchange->web_origin);
-	exchange->if_none_match = arena_copy(&req->arena, exchange->if_none_match);
 }
 
 /* ---- answers ---- */

@@ -15,12 +15,10 @@ bool mapping_knows(unsigned method);
 /* What an answer to this head needs to know; views point into the head. cors_origins is the allow-list. */
 void mapping_exchange(const struct head *head, const char *cors_origins, struct exchange *exchange);
 
-/* Fills req; everything it keeps is copied into its arena. What is wrong becomes req->refused. */
+/* Fills req; everything it keeps is copied into its arena, and the exchange's views then point there. What is wrong
+ * becomes req->refused. */
 void mapping_request(const struct head *head, struct str body, const struct binding_config *config, bool is_loopback,
-		     struct request *req);
-
-/* Makes the exchange independent of the head: its views then live in req. */
-void mapping_keep(struct exchange *exchange, struct request *req);
+		     struct request *req, struct exchange *exchange);
 
 /* The response to an answered request. location_buf takes the bytes of Content-Location. */
 struct response mapping_response(const struct request *req, const struct exchange *exchange, const char *root,

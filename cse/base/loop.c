@@ -34,6 +34,7 @@ struct loop {
 	struct list slots[LEVELS][SLOTS];
 	struct list due;
 	struct list hooks;
+	struct list *next_hook; /* while they run */
 
 	struct loop_fd wake;
 	_Atomic(struct loop_task *) posted; /* newest first */
@@ -283,8 +284,23 @@ void loop_add_hook(struct loop *loop, struct loop_hook *hook)
 
 void loop_remove_hook(struct loop *loop, struct loop_hook *hook)
 {
-	(void)loop;
+	if (loop->next_hook == &hook->link)
+		loop->next_hook = hook->link.next;
 	list_remove(&hook->link);
+}
+
+/* A hook may remove itself and others. */
+static void run_hooks(struct loop *loop)
+{
+	struct list *item = loop->hooks.next;
+
+	for (; item != &loop->hooks; item = loop->next_hook) {
+		struct loop_hook *hook = container_of(item, struct loop_hook, link);
+
+		loop->next_hook = item->next;
+		hook->run(hook);
+	}
+	loop->next_hook = NULL;
 }
 
 void loop_round(struct loop *loop, int timeout_ms)
@@ -294,11 +310,7 @@ void loop_round(struct loop *loop, int timeout_ms)
 	loop->event_count = count > 0 ? count : 0;
 	fire_timers(loop);
 	handle_events(loop);
-	list_each(item, &loop->hooks) {
-		struct loop_hook *hook = container_of(item, struct loop_hook, link);
-
-		hook->run(hook);
-	}
+	run_hooks(loop);
 }
 
 void loop_run(struct loop *loop)

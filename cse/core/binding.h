@@ -19,7 +19,7 @@ struct binding_config {
 	unsigned max_connections;
 	unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, drain_timeout_ms;
 	bool trust_forwarded;	 /* treat forwarding headers as harmless for the admin rule */
-	const struct schema *schema; /* names of attributes in queries; NULL: only the built-in ones */
+	const struct schema *schema; /* names of attributes in queries; NULL: every name is taken for one */
 };
 
 struct binding {

@@ -42,6 +42,8 @@ static void log_answer(const struct request *req)
 {
 	const struct cse *cse = req->cse;
 
+	if (req->answer.rsc == RSC_NONE) /* of the CSE itself */
+		return;
 	if (!log_on(cse->log, LOG_INFO) || (rsc_is_success(req->answer.rsc) && !log_on(cse->log, LOG_DEBUG)))
 		return;
 	log_event(cse->log, rsc_is_success(req->answer.rsc) ? LOG_DEBUG : LOG_INFO, "request",

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { KEPT_REQUESTS = 512 }; /* a burst's memory is given back */
+
 static struct request *take_request(struct cse *cse)
 {
 	struct request *req;
@@ -18,6 +20,7 @@ static struct request *take_request(struct cse *cse)
 	} else {
 		req = container_of(cse->free_requests.next, struct request, link);
 		list_remove(&req->link);
+		cse->free_count--;
 	}
 	arena = req->arena;
 	*req = (struct request){.cse = cse, .arena = arena};
@@ -37,9 +40,15 @@ void request_release(struct request *req)
 {
 	struct cse *cse = req->cse;
 
+	cse->requests_in_work--;
+	if (cse->free_count == KEPT_REQUESTS) {
+		arena_finish(&req->arena);
+		free(req);
+		return;
+	}
 	arena_reset(&req->arena);
 	list_push(&cse->free_requests, &req->link);
-	cse->requests_in_work--;
+	cse->free_count++;
 }
 
 /* Text in a refusal may quote input, cut anywhere: only what is printable ASCII goes out and into the log. */

@@ -1,4 +1,4 @@
-/* A resource as a row of the store: {"m2m:cnt":{attributes},"_":{"or":originator,"st":stateTag}}. The second member holds
+/* A resource as a row of the store: {"m2m:cnt":{attributes},"_":{"creator":originator,"stateTag":number}}. The second member holds
  * what the CSE knows of a resource and does not show. */
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
@@ -11,9 +11,9 @@ void put_resource(struct request *req, const struct resource *resource)
 	strbuf_clear(out);
 	strbuf_addf(out, "{\"%s:%s\":{", resource->type->space, resource->type->short_name);
 	strbuf_add_str(out, resource->text);
-	STRBUF_LIT(out, "},\"_\":{\"or\":");
+	STRBUF_LIT(out, "},\"_\":{\"creator\":");
 	strbuf_add_json(out, resource->originator);
-	strbuf_addf(out, ",\"st\":%llu}}", (unsigned long long)resource->state_tag);
+	strbuf_addf(out, ",\"stateTag\":%llu}}", (unsigned long long)resource->state_tag);
 	change->key = resource->key;
 	change->parent = resource->parent ? resource->parent->key : 0;
 	change->text = arena_copy(&req->arena, strbuf_str(out));
@@ -55,8 +55,8 @@ struct resource *resource_from_row(struct cse *cse, uint64_t key, struct str tex
 	resource = resource_create(type, key,
 				   string_member(attributes, name_short(cse->schema, ATTR_resourceID), arena),
 				   string_member(attributes, name_short(cse->schema, ATTR_resourceName), arena),
-				   string_member(hidden, STR("or"), arena));
-	tag = value_member(hidden, STR("st"));
+				   string_member(hidden, STR("creator"), arena));
+	tag = value_member(hidden, STR("stateTag"));
 	if (!value_is_absent(tag) && value_u64(tag, &resource->state_tag) != 0)
 		resource->state_tag = 0;
 	resource->modified_us =

@@ -32,7 +32,8 @@ struct cse {
 		int64_t alive_us;	    /* when it last was, by the store; 0: unknown */
 	} sweeper;
 
-	struct list free_requests;
+	struct list free_requests; /* at most KEPT_REQUESTS, see request.c */
+	unsigned free_count;
 	unsigned requests_in_work;
 	struct map pending; /* (originator, request identifier) of requests in work */
 	struct strbuf scratch; /* for one function's use at a time */

@@ -67,6 +67,7 @@ struct sqlite_store {
 	uint64_t *evicted, *sweeping;
 	size_t evicted_cap, sweeping_count;
 	uint64_t sweeping_through; /* number in table gone up to which sweeping reaches */
+	bool sweep_soon; /* few as they may be: what lingers keeps rows of table gone */
 	bool has_old_gone, is_vacuuming;
 
 	struct sqlite_gate gate;

@@ -268,7 +268,7 @@ static int take_snapshot(struct sqlite_store *sqlite, const struct change *chang
 
 	sqlite->now.snapshot = change->key;
 	sqlite->now.era++;
-	sqlite->has_old_gone = true;
+	sqlite->has_old_gone = sqlite->sweep_soon = true;
 	return error ? error : sqlite_put_number(sqlite, STORE_META_ERA, sqlite->now.era);
 }
 

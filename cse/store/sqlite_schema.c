@@ -313,7 +313,7 @@ static int prepare_all(struct sqlite_store *sqlite, const struct report *report)
 
 static int attach_writer(struct sqlite_store *sqlite, const struct report *report)
 {
-	bool has_wal = size_of(report->path, "-wal") > 0, is_new;
+	bool has_wal = size_of(report->path, "-wal") > 0, is_new = false;
 	int error = connect_to(report->path, &sqlite->writer);
 
 	/* Closing a refused file must not move the WAL into it. */

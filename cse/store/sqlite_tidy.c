@@ -33,10 +33,9 @@ static bool is_swept(const struct sqlite_store *sqlite)
 	return sqlite->now.swept == sqlite->sweeping_count && sqlite->now.swept_through >= sqlite->sweeping_through;
 }
 
-/* What lingers also keeps rows of table gone, so it goes when those are to be forgotten. */
 static bool wants_sweep(const struct sqlite_store *sqlite)
 {
-	return sqlite->now.evicted >= SWEEP_AT_LEAST || (sqlite->now.evicted > 0 && sqlite->has_old_gone);
+	return sqlite->now.evicted >= (sqlite->sweep_soon ? 1 : SWEEP_AT_LEAST);
 }
 
 void sqlite_rotate_evicted(struct sqlite_store *sqlite)
@@ -50,6 +49,7 @@ void sqlite_rotate_evicted(struct sqlite_store *sqlite)
 	sqlite_sort_keys(sqlite->sweeping, sqlite->sweeping_count);
 	sqlite->evicted = NULL;
 	sqlite->evicted_cap = 0;
+	sqlite->sweep_soon = false;
 	sqlite->now.evicted = sqlite->now.swept = 0;
 	sqlite->committed = sqlite->now;
 }

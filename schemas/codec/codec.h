@@ -13,13 +13,14 @@ struct decode_limits {
 
 /* Where and why decoding stopped. */
 struct decode_error {
-	size_t offset;	    /* byte in the input */
+	size_t offset; /* byte in the input */
 	char message[120];
 };
 
 /* Strict JSON (RFC 8259): valid UTF-8, its number grammar, no duplicate member in one object, no control character in
- * a string, no lone surrogate escape, one value and then the end of input. The document's text is `text` itself (not copied) and its tokens are
- * in the arena. 0, or ERROR_FORMAT / ERROR_LIMIT with *error filled. A scanner of one pass, no recursion on the C stack. */
+ * a string, no lone surrogate escape, one value and then the end of input. The document's text is `text` itself (not
+ * copied) and its tokens are in the arena. 0, or ERROR_FORMAT / ERROR_LIMIT with *error filled. A scanner of one pass,
+ * no recursion on the C stack. */
 WARN_UNUSED int json_decode(struct str text, const struct decode_limits *limits, struct arena *arena, struct doc *doc,
 			    struct decode_error *error);
 

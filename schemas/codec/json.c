@@ -1,5 +1,5 @@
-/* json: the strict scanner. One pass over the text, without recursion: an open array or object keeps the index of the one
- * around it in its token's `next` until it is closed. UTF-8 is checked while strings are scanned. */
+/* json: the strict scanner. One pass over the text, without recursion: an open array or object keeps the index of the
+ * one around it in its token's `next` until it is closed. UTF-8 is checked while strings are scanned. */
 #include "schemas/codec/codec.h"
 
 #include <endian.h>

@@ -2,6 +2,8 @@
 #include "schemas/timestamp.h"
 #include "tests/scenario/coverage.h"
 
+#include <stdarg.h>
+
 struct inspection {
 	const struct schema *schema;
 	const struct exchange *exchange;

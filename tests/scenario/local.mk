@@ -1,1 +1,16 @@
 # Scenarios at the level of primitives.
+
+check_PROGRAMS += test_scenarios
+TESTS += test_scenarios
+test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scenario/run.h tests/scenario/refusals.c \
+	tests/scenario/parse.c tests/scenario/scenario.h tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c \
+	tests/scenario/world.c tests/scenario/world.h tests/scenario/transport.h tests/scenario/transport_core.c \
+	tests/scenario/transport_http.c tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h
+test_scenarios_LDADD = libresources.a libbindings.a libcore.a libstore.a libschemas.a libbase.a \
+	$(HTTP_PARSER_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS)
+EXTRA_DIST += tests/scenario/README.md tests/scenario/codes.txt tests/scenario/unseen.txt \
+	tests/scenario/access.scn tests/scenario/addressing.scn tests/scenario/container.scn tests/scenario/cse_base.scn \
+	tests/scenario/etag.scn tests/scenario/expiration.scn tests/scenario/http.scn tests/scenario/instance.scn \
+	tests/scenario/node.scn tests/scenario/partial.scn tests/scenario/primitive.scn tests/scenario/refusals.scn \
+	tests/scenario/registration.scn tests/scenario/restart.scn tests/scenario/result_content.scn \
+	tests/scenario/retention.scn tests/scenario/store_failure.scn tests/scenario/types.scn tests/scenario/values.scn

@@ -29,12 +29,21 @@ static void complain(struct parser *parser, const char *format, ...)
 
 /* ---- expectations ---- */
 
+static struct item **parse_capture(struct cursor *cursor, struct item *item, enum item_kind kind)
+{
+	cursor_word(cursor);
+	item->kind = kind;
+	item->name = str_from(cursor_word(cursor), 1);
+	return &item->next;
+}
+
 static struct item **parse_item(struct cursor *cursor, struct item **last)
 {
 	static const struct {
 		const char *word;
 		enum item_kind kind;
-	} words[] = {{"content", ITEM_CONTENT}, {"location", ITEM_LOCATION}, {"etag", ITEM_ETAG}, {"status", ITEM_STATUS}};
+	} words[] = {{"content", ITEM_CONTENT}, {"location", ITEM_LOCATION}, {"etag", ITEM_ETAG},
+		   {"status", ITEM_STATUS},   {"value", ITEM_VALUE}};
 	struct item *item = arena_zalloc(cursor->arena, sizeof(*item));
 	struct str word = cursor_peek(cursor);
 
@@ -44,6 +53,8 @@ static struct item **parse_item(struct cursor *cursor, struct item **last)
 		if (str_eq(word, str_of(words[i].word))) {
 			cursor_word(cursor);
 			item->kind = words[i].kind;
+			if (item->kind == ITEM_ETAG && str_eq(cursor_peek(cursor), STR("as")))
+				return parse_capture(cursor, item, ITEM_CAPTURE_ETAG);
 			item->node = node_parse(cursor);
 			return &item->next;
 		}
@@ -57,9 +68,7 @@ static struct item **parse_item(struct cursor *cursor, struct item **last)
 		item->name = cursor_word(cursor);
 		item->node = node_parse(cursor);
 	} else if (str_eq(word, STR("as"))) {
-		item->kind = ITEM_CAPTURE;
-		cursor_word(cursor);
-		item->name = str_from(cursor_word(cursor), 1);
+		return parse_capture(cursor, item, ITEM_CAPTURE);
 	} else if (word.len && islower((unsigned char)word.ptr[0])) {
 		item->kind = ITEM_ROOT;
 		item->name = cursor_word(cursor);
@@ -200,6 +209,11 @@ static void parse_rest(struct cursor *cursor, struct statement *statement)
 	case STATEMENT_REPEAT:
 		parse_repeat(cursor, statement);
 		break;
+	case STATEMENT_RESTART:
+		if (str_starts(cursor_peek(cursor), STR("after=")) &&
+		    parse_span(str_from(cursor_word(cursor), 6), &statement->number) != 0)
+			cursor_fail(cursor, "restart after=60s");
+		break;
 	case STATEMENT_STORE_FAILS:
 		if (str_to_i64(cursor_word(cursor), &statement->number) != 0)
 			cursor_fail(cursor, "store-fails needs the number of calls until then");
@@ -207,8 +221,6 @@ static void parse_rest(struct cursor *cursor, struct statement *statement)
 	case STATEMENT_REQUEST:
 	case STATEMENT_REFUSALS:
 		parse_request(cursor, statement);
-		break;
-	default:
 		break;
 	}
 }

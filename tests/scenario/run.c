@@ -60,7 +60,7 @@ static bool set_parameter(struct run *run, const struct statement *statement, co
 	if (option->kind != OPTION_ABSENT && !text.ptr)
 		return run_fail(run, statement, "%.*s: no such variable", STR_ARG(option->name));
 	if (str_eq(name, STR("if-match"))) {
-		exchange->accept_etag = text;
+		exchange->accept_etag = str_eq(text, STR("*")) ? text : arena_printf(&run->arena, "\"%.*s\"", STR_ARG(text));
 		return true;
 	}
 	if (parameter == PARAM_COUNT)
@@ -236,6 +236,9 @@ static bool check_item(struct run *run, const struct statement *statement, const
 	case ITEM_CAPTURE:
 		variables_set(&run->variables, item->name, value_is_absent(member) ? STR("null") : value_text(member));
 		return true;
+	case ITEM_CAPTURE_ETAG:
+		variables_set(&run->variables, item->name, arena_printf(&run->arena, "\"%.*s\"", STR_ARG(reply->etag)));
+		return true;
 	case ITEM_NO_CONTENT:
 		return reply->content.len == 0 ? true : run_fail(run, statement, "a content: %.*s", STR_ARG(reply->content));
 	case ITEM_VALUE:
@@ -347,13 +350,15 @@ static bool run_statement(struct run *run, const struct statement *statement)
 	case STATEMENT_STEP_CLOCK:
 		return run_clock(run, statement);
 	case STATEMENT_RESTART:
-		return world_restart(&run->world) == 0 ? true : run_fail(run, statement, "%s", run->world.message);
+		return world_restart(&run->world, statement->number) == 0 ?
+			       true :
+			       run_fail(run, statement, "%s", run->world.message);
 	case STATEMENT_LET:
 		return run_let(run, statement);
 	case STATEMENT_REPEAT:
 		return run_repeat(run, statement);
 	case STATEMENT_STORE_FAILS:
-		store_faulty_set(run->world.store, (unsigned)statement->number, 1, ERROR_IO);
+		store_faulty_set(run->world.store, (unsigned)statement->number - 1, 1, ERROR_IO);
 		return true;
 	case STATEMENT_REFUSALS:
 		return run_refusals(run, statement);

@@ -12,6 +12,7 @@ enum item_kind {
 	ITEM_NO_CONTENT,
 	ITEM_DBG,	 /* words in m2m:dbg */
 	ITEM_CAPTURE,	 /* as $x */
+	ITEM_CAPTURE_ETAG, /* etag as $x */
 	ITEM_LOCATION,
 	ITEM_ETAG,
 	ITEM_STATUS,	 /* HTTP only, instead of the one that belongs to the code */

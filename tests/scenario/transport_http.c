@@ -125,6 +125,14 @@ static void add_target(struct strbuf *out, const struct exchange *exchange, stru
 		add_query(out, &separator, str_of(parameter_defs[PARAM_attributeList].short_name), attribute);
 }
 
+static bool has_header(const struct exchange *exchange, struct str name)
+{
+	for (unsigned i = 0; i < exchange->header_count; i++)
+		if (str_eq_nocase(exchange->headers[i].name, name))
+			return true;
+	return false;
+}
+
 static void add_request(struct strbuf *out, const struct exchange *exchange, struct arena *arena)
 {
 	static const char *const methods[] = {"", "POST", "GET", "PUT", "DELETE", "POST"};
@@ -143,7 +151,7 @@ static void add_request(struct strbuf *out, const struct exchange *exchange, str
 		strbuf_addf(out, "If-Match: %.*s\r\n", STR_ARG(exchange->accept_etag));
 	if (ty.ptr)
 		strbuf_addf(out, "Content-Type: application/vnd.onem2m-res+json;ty=%.*s\r\n", STR_ARG(ty));
-	else if (has_body)
+	else if (has_body && !has_header(exchange, STR("Content-Type")))
 		STRBUF_LIT(out, "Content-Type: application/json\r\n");
 	if (has_body || exchange->op == OP_CREATE || exchange->op == OP_UPDATE)
 		strbuf_addf(out, "Content-Length: %zu\r\n", exchange->content.len);

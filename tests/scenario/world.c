@@ -196,11 +196,12 @@ int world_init(struct world *world, struct schema *schema, const struct scenario
 	return open_all(world, http);
 }
 
-int world_restart(struct world *world)
+int world_restart(struct world *world, int64_t down_us)
 {
 	bool http = world->http != NULL;
 
 	close_all(world);
+	clock_advance(&world->clock, down_us);
 	return open_all(world, http);
 }
 

@@ -26,8 +26,8 @@ enum { WORLD_START_S = 1767225600 }; /* 2026-01-01T00:00:00Z, where every scenar
 /* 0, or -1 and world->message; world_finish either way. */
 int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http, FILE *log);
 void world_finish(struct world *world);
-/* Closes everything down to the store and opens it again. 0, or -1 and world->message. */
-int world_restart(struct world *world);
+/* Closes everything down to the store and opens it again after down_us. 0, or -1 and world->message. */
+int world_restart(struct world *world, int64_t down_us);
 /* Lets everything happen that is due. */
 void world_settle(struct world *world);
 void world_advance(struct world *world, int64_t us);

@@ -118,7 +118,7 @@ static unsigned submit(struct fixture *f, const char *op, const char *to, const 
 	req->param[PARAM_requestIdentifier].len--;
 	if (ty)
 		request_set(req, PARAM_resourceType, str_of(ty));
-	req->content = content ? str_of(content) : (struct str){0};
+	req->content = content ? arena_copy(&req->arena, str_of(content)) : (struct str){0};
 	req->peer.is_direct_loopback = true;
 	req->binding = "test";
 	cse_submit(f->cse, req, take_answer, f);
@@ -180,7 +180,7 @@ static void a_failed_commit_answers_5000_and_leaves_nothing(void **state)
 	assert_int_equal(ask(f, create(f, "cse-in", "kept")), RSC_CREATED);
 	store_faulty_set(f->store, 2, 1, ERROR_FULL); /* begin and one apply pass */
 	for (unsigned i = 0; i < 20; i++)
-		made[i] = i % 2 ? add(f, "cse-in/kept", "x") : create(f, "cse-in/kept", (char[]){(char)('a' + (int)i), '\0'});
+		made[i] = i % 2 ? add(f, "cse-in/kept", "x") : create(f, "cse-in", (char[]){(char)('a' + (int)i), '\0'});
 	settle(f);
 	for (unsigned i = 0; i < 20; i++)
 		assert_int_equal(f->rsc[made[i]], RSC_INTERNAL_SERVER_ERROR);

@@ -1,0 +1,173 @@
+/* front: opening, draining and closing the HTTP server. */
+#include "bindings/http/front.h"
+
+#include "bindings/http/connection.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- connections come ---- */
+
+/* Too many: say so, and take what was sent, since closing with unread input would reset the answer away. */
+static void turn_away(int fd)
+{
+	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nX-M2M-RSC: 5000\r\nRetry-After: 1\r\n"
+				     "Content-Length: 0\r\nConnection: close\r\n\r\n";
+	char unread[4096];
+
+	if (send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) > 0 && shutdown(fd, SHUT_WR) == 0)
+		(void)!recv(fd, unread, sizeof(unread), 0);
+	close(fd);
+}
+
+static void accepted(struct listener *listener, int fd, bool is_loopback)
+{
+	struct binding_state *front = container_of(listener, struct binding_state, listener);
+
+	if (front->open_count >= front->config.max_connections)
+		turn_away(fd);
+	else
+		connection_open(front, fd, is_loopback);
+}
+
+/* ---- rounds ---- */
+
+static void free_dead(struct binding_state *front)
+{
+	list_each(item, &front->dead) {
+		list_remove(item);
+		connection_free(item);
+	}
+}
+
+static void reap(struct loop_hook *hook)
+{
+	free_dead(container_of(hook, struct binding_state, reaper));
+}
+
+static void go_on(struct timer *timer)
+{
+	struct binding_state *front = container_of(timer, struct binding_state, resume);
+	struct list resumed;
+
+	list_init(&resumed);
+	list_splice(&resumed, &front->resumed);
+	while (!list_empty(&resumed))
+		connection_resume(resumed.next);
+}
+
+/* ---- the end ---- */
+
+static void finish(struct binding_state *front)
+{
+	free_dead(front);
+	loop_timer_cancel(front->loop, &front->resume);
+	loop_timer_cancel(front->loop, &front->drain);
+	loop_remove_hook(front->loop, &front->reaper);
+	input_pool_finish(&front->inputs);
+	strbuf_finish(&front->batch);
+	strbuf_finish(&front->aside);
+	strbuf_finish(&front->scratch);
+	strbuf_finish(&front->location);
+	free(front);
+}
+
+void front_connection_closed(struct binding_state *front)
+{
+	front->open_count--;
+	if (front->drained && front->open_count == 0)
+		loop_timer_set(front->loop, &front->drain, 0);
+}
+
+void front_request_ended(struct binding_state *front)
+{
+	front->waiting_count--;
+	if (front->is_closed && front->waiting_count == 0)
+		finish(front);
+}
+
+static void close_all(struct binding_state *front)
+{
+	while (!list_empty(&front->connections))
+		connection_close(front->connections.next);
+}
+
+static void drain_ended(struct timer *timer)
+{
+	struct binding_state *front = container_of(timer, struct binding_state, drain);
+	void (*drained)(void *arg) = front->drained;
+
+	front->drained = NULL;
+	close_all(front);
+	drained(front->drained_arg); /* may close the front */
+}
+
+static void http_drain(struct binding_state *front, void (*done)(void *arg), void *arg)
+{
+	front->is_draining = true;
+	front->drained = done;
+	front->drained_arg = arg;
+	listener_close(&front->listener);
+	list_each(item, &front->connections)
+		connection_drain(item);
+	if (front->open_count)
+		loop_timer_set(front->loop, &front->drain, (int64_t)front->config.drain_timeout_ms * 1000);
+	else
+		loop_timer_set(front->loop, &front->drain, 0);
+}
+
+/* Requests still at the CSE keep the front until they are answered. */
+static void http_close(struct binding_state *front)
+{
+	if (!front)
+		return;
+	front->drained = NULL;
+	front->is_closed = true;
+	listener_close(&front->listener);
+	close_all(front);
+	if (front->waiting_count == 0)
+		finish(front);
+}
+
+/* ---- the beginning ---- */
+
+static int http_open(struct cse *cse, struct loop *loop, const struct binding_config *config, struct binding_state **state,
+		     char *message, size_t size)
+{
+	struct binding_state *front = xzalloc(sizeof(*front));
+	int error;
+
+	front->cse = cse;
+	front->loop = loop;
+	front->config = *config;
+	front->listener.accepted = accepted;
+	front->resume.fire = go_on;
+	front->drain.fire = drain_ended;
+	front->reaper.run = reap;
+	list_init(&front->connections);
+	list_init(&front->resumed);
+	list_init(&front->dead);
+	error = listener_open(&front->listener, loop, config->listen, message, size);
+	if (error < 0) {
+		free(front);
+		return error;
+	}
+	loop_add_hook(loop, &front->reaper);
+	*state = front;
+	return 0;
+}
+
+static const char *http_address(struct binding_state *front)
+{
+	return front->listener.address;
+}
+
+extern const struct binding binding_http;
+const struct binding binding_http = {
+	.name = "http",
+	.open = http_open,
+	.drain = http_drain,
+	.close = http_close,
+	.address = http_address,
+};

@@ -1,0 +1,40 @@
+/* front: what the connections of one HTTP server share. It is the binding_state behind binding_http. */
+#ifndef BINDINGS_HTTP_FRONT_H
+#define BINDINGS_HTTP_FRONT_H
+
+#include "bindings/http/input.h"
+#include "bindings/http/listener.h"
+#include "bindings/http/response.h"
+#include "cse/core/binding.h"
+
+struct binding_state {
+	struct cse *cse;
+	struct loop *loop;
+	struct binding_config config;
+	struct listener listener;
+
+	struct list connections; /* open ones */
+	unsigned open_count;
+	unsigned waiting_count; /* requests the CSE has not answered; their connections may be gone */
+	struct list resumed;	/* connections with unread input that go on in the next round */
+	struct timer resume;
+	struct list dead; /* freed at the end of the round */
+	struct loop_hook reaper;
+
+	struct input_pool inputs;
+	struct strbuf batch;	/* answers of the connection that is being read */
+	struct strbuf aside;	/* an answer of any other connection */
+	struct strbuf scratch, location;
+	struct response_date date;
+
+	bool is_draining, is_closed;
+	struct timer drain;
+	void (*drained)(void *arg);
+	void *drained_arg;
+};
+
+/* A connection has closed / a request of a closed connection was answered. May free the front. */
+void front_connection_closed(struct binding_state *front);
+void front_request_ended(struct binding_state *front);
+
+#endif
