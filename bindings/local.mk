@@ -1,4 +1,4 @@
-# libbindings.a: protocols.
+# bindings: protocols; libbindings.a.
 noinst_LIBRARIES += libbindings.a
 libbindings_a_SOURCES = \
 	bindings/registry.c bindings/registry.def bindings/registry.h \

@@ -149,15 +149,39 @@ const struct config_section config_sections[] = {
 	{NULL, NULL},
 };
 
+/* 64M for 64 << 20. */
+static void print_size(int64_t bytes, char *out, size_t size)
+{
+	static const char *const units[] = {"", "K", "M", "G"};
+	unsigned unit = 0;
+
+	while (bytes > 0 && bytes % 1024 == 0 && unit < 3) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(out, size, "%" PRId64 "%s", bytes, units[unit]);
+}
+
+static void allowed_size(const struct config_option *option, char *out, size_t size)
+{
+	char least[30], most[30];
+
+	print_size(option->min, least, sizeof(least));
+	print_size(option->max, most, sizeof(most));
+	if (option->max == INT64_MAX)
+		snprintf(out, size, "a size (bytes, or with K, M or G)");
+	else
+		snprintf(out, size, "a size from %s to %s (bytes, or with K, M or G)", least, most);
+}
+
 static void allowed_number(const struct config_option *option, char *out, size_t size)
 {
-	const char *what = option->type == CONFIG_SIZE	    ? "a size in bytes (K, M and G may follow)"
-			   : option->type == CONFIG_SECONDS ? "a number of seconds"
-							    : "a whole number";
+	const char *what = option->type == CONFIG_SECONDS ? "number of seconds" : "whole number";
+
 	if (option->max == INT64_MAX)
-		snprintf(out, size, "%s", what);
+		snprintf(out, size, "a %s", what);
 	else
-		snprintf(out, size, "%s from %" PRId64 " to %" PRId64, what, option->min, option->max);
+		snprintf(out, size, "a %s from %" PRId64 " to %" PRId64, what, option->min, option->max);
 }
 
 void config_allowed(const struct config_option *option, char *out, size_t size)
@@ -168,6 +192,8 @@ void config_allowed(const struct config_option *option, char *out, size_t size)
 		snprintf(out, size, "one of %s", option->words);
 	else if (option->type == CONFIG_YESNO)
 		snprintf(out, size, "yes or no");
+	else if (option->type == CONFIG_SIZE)
+		allowed_size(option, out, size);
 	else
 		allowed_number(option, out, size);
 }

@@ -1,7 +1,8 @@
-/* describe: `copse describe`. The tables of types, parameters and conditions as text or Markdown. */
+/* describe: `copse describe`. The tables of types, parameters and conditions as text, Markdown or JSON Schema. */
 #include "cse/command.h"
 
 #include "cse/base/strbuf.h"
+#include "cse/describe.h"
 #include "schemas/primitive.h"
 
 #include <inttypes.h>
@@ -98,6 +99,8 @@ static void limits_text(const struct attr_def *row, char *out, size_t size)
 		snprintf(out, size, "%s", row->constraint.check ? "see the standard" : "");
 	else if (row->constraint.max == INT64_MAX)
 		snprintf(out, size, "from %" PRId64 "%s", row->constraint.min, what);
+	else if (row->constraint.min == INT64_MIN)
+		snprintf(out, size, "to %" PRId64 "%s", row->constraint.max, what);
 	else
 		snprintf(out, size, "%" PRId64 " to %" PRId64 "%s", row->constraint.min, row->constraint.max, what);
 }
@@ -237,20 +240,30 @@ static int describe(const struct schema *schema, const struct arguments *argumen
 {
 	struct table out = {.out = stdout,
 			    .is_markdown = arguments->format && strcmp(arguments->format, "markdown") == 0};
+	bool is_json_schema = arguments->format && strcmp(arguments->format, "json-schema") == 0;
+	bool is_all = arguments->operand && strcmp(arguments->operand, "all") == 0;
 	const struct type_def *type;
 	char message[MESSAGE_SIZE];
 
+	if (is_json_schema && (is_all || !arguments->operand)) {
+		describe_json_schema(schema, NULL, stdout);
+		return 0;
+	}
 	if (!arguments->operand) {
 		describe_types(&out, schema);
 		describe_parameters(&out, "Request parameters", parameter_defs, PARAM_COUNT);
 		describe_parameters(&out, "Filter criteria", condition_defs, FILTER_COUNT);
 		return 0;
 	}
-	if (strcmp(arguments->operand, "all") == 0) {
+	if (is_all) {
 		describe_every_type(&out, schema);
 		return 0;
 	}
 	type = find_type(schema, arguments->operand);
+	if (type && is_json_schema) {
+		describe_json_schema(schema, type, stdout);
+		return 0;
+	}
 	if (type) {
 		describe_type(&out, schema, type);
 		return 0;
@@ -279,6 +292,16 @@ static bool print_table(const char *name)
 	return false;
 }
 
+static bool is_format(const char *format)
+{
+	static const char *const formats[] = {"plain", "markdown", "json-schema"};
+
+	for (size_t i = 0; format && i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (strcmp(format, formats[i]) == 0)
+			return true;
+	return !format;
+}
+
 int command_describe(int argc, char **argv)
 {
 	struct config config;
@@ -292,9 +315,8 @@ int command_describe(int argc, char **argv)
 	schema = command_schema(&config, message, sizeof(message));
 	if (!schema)
 		code = command_fail(EXIT_USAGE, message);
-	else if (arguments.format && strcmp(arguments.format, "plain") != 0 &&
-		 strcmp(arguments.format, "markdown") != 0)
-		code = command_fail(EXIT_USAGE, "describe: --format must be one of plain,markdown");
+	else if (!is_format(arguments.format))
+		code = command_fail(EXIT_USAGE, "describe: --format must be one of plain,markdown,json-schema");
 	else if (!print_table(arguments.print))
 		code = describe(schema, &arguments);
 	schema_destroy(schema);

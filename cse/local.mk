@@ -7,7 +7,7 @@ copse_SOURCES = \
 	cse/config.c cse/config.h cse/config.def \
 	cse/config_options.c \
 	cse/config_print.c \
-	cse/describe.c \
+	cse/describe.c cse/describe.h cse/describe_json.c \
 	cse/dump.c \
 	cse/serve.c
 # From the top floor down.

@@ -138,6 +138,7 @@ static int open_bindings(struct server *server)
 {
 	const struct config *config = server->config;
 	const struct binding_config binding_config = {
+		.schema = server->schema,
 		.listen = config->http_listen,
 		.root = config->http_root,
 		.cors_origins = config->http_cors_origins,
@@ -240,6 +241,8 @@ int command_run(int argc, char **argv)
 		return code;
 	if (open_server(&server) == 0) {
 		print_welcome(&server);
+		log_event(&server.log, LOG_INFO, "serving", "version=%s address=%s resources=%zu", PACKAGE_VERSION,
+			  bindings[0]->address(server.open[0]), cse_resource_count(server.cse));
 		loop_run(server.loop);
 		log_event(&server.log, LOG_INFO, "stopped", "resources=%zu", cse_resource_count(server.cse));
 	} else {

@@ -52,18 +52,25 @@ static bool is_ncname(struct str text)
 	return text.len > 0;
 }
 
-static bool is_timestamp(struct str text)
-{
-	int64_t us;
-
-	return timestamp_parse_abs_rel(text, 0, &us) == 0;
-}
-
 static bool is_duration(struct str text)
 {
 	int64_t us;
 
 	return duration_parse(text, &us) == 0;
+}
+
+static bool is_timestamp(struct str text)
+{
+	int64_t us;
+
+	return timestamp_parse(text, &us) == 0 || is_duration(text);
+}
+
+static bool is_abs_rel_timestamp(struct str text)
+{
+	int64_t us;
+
+	return timestamp_parse_abs_rel(text, 0, &us) == 0;
 }
 
 static bool is_base64(struct str text)
@@ -216,8 +223,8 @@ static const struct {
 	[KIND_NAME] = {is_name, "must be 1 to 255 letters, digits or any of -._~, and not \"-\" alone"},
 	[KIND_NCNAME] = {is_ncname, "must be a name: a letter or _, then letters, digits or any of -._"},
 	[KIND_TIMESTAMP] = {is_timestamp, "must be a timestamp (YYYYMMDDThhmmss) or a duration from now (PT30S)"},
-	[KIND_ABS_REL_TIMESTAMP] = {is_timestamp, "must be a timestamp (YYYYMMDDThhmmss), or milliseconds or a "
-						  "duration (PT30S) from now"},
+	[KIND_ABS_REL_TIMESTAMP] = {is_abs_rel_timestamp, "must be a timestamp (YYYYMMDDThhmmss), or milliseconds or a "
+							  "duration (PT30S) from now"},
 	[KIND_DURATION] = {is_duration, "must be a duration such as P1DT30M"},
 	[KIND_SCHEDULE] = {is_schedule,
 			   "must be a schedule: second minute hour day month weekday year, each *, numbers, "

@@ -1,7 +1,6 @@
 /* load: specializations of flexContainer and mgmtObj from files (specializations/README.md) into struct type_def. */
 #include <dirent.h>
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 
 #include <cjson/cJSON.h>
@@ -101,8 +100,8 @@ static int get_integer(struct load *load, const cJSON *object, const char *name,
 {
 	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
 
-	if (!cJSON_IsNumber(member) || member->valuedouble != floor(member->valuedouble) ||
-	    fabs(member->valuedouble) > 9e15)
+	if (!cJSON_IsNumber(member) || member->valuedouble > 9e15 || member->valuedouble < -9e15 ||
+	    member->valuedouble != (double)(int64_t)member->valuedouble)
 		return fail(load, name, "must be there and be an integer");
 	*out = (int64_t)member->valuedouble;
 	return 0;

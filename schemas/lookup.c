@@ -48,3 +48,16 @@ bool type_allows_child(const struct type_def *type, unsigned ty)
 			return true;
 	return false;
 }
+
+bool resource_type_is_of_in(unsigned ty)
+{
+	switch (ty) {
+#define RESOURCE_TYPE(name, number)
+#define RESOURCE_TYPE_OF_IN(name, number) case number:
+#include "schemas/resource_types.def"
+#undef RESOURCE_TYPE
+		return true;
+	default:
+		return false;
+	}
+}

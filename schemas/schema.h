@@ -30,10 +30,10 @@ enum base_kind {
 	KIND_INT,
 	KIND_FLOAT,
 	KIND_BOOL,
-	KIND_TIMESTAMP, /* m2m:timestamp */
-	KIND_ABS_REL_TIMESTAMP,
-	KIND_DURATION, /* xs:duration */
-	KIND_SCHEDULE, /* m2m:scheduleEntry, 7 fields */
+	KIND_TIMESTAMP,		/* m2m:timestamp, or a duration from now */
+	KIND_ABS_REL_TIMESTAMP, /* m2m:absRelTimestamp: also milliseconds from now */
+	KIND_DURATION,		/* xs:duration */
+	KIND_SCHEDULE,		/* m2m:scheduleEntry, 7 fields */
 	KIND_BASE64,
 	KIND_CONTENT_INFO, /* m2m:contentInfo */
 	KIND_MEDIA_TYPE,
@@ -110,9 +110,9 @@ enum resource_type {
 enum type_flag {
 	ANNOUNCEABLE = 1,
 	INSTANCE = 2,  /* kept as rows behind a key list, not in the memory tree (cin, tsi, fci) */
-	IN_ONLY = 4,   /* TS-0004 table 6.3.4.2.1-1 */
 	NO_ACPI = 8,   /* no accessControlPolicyIDs of its own: judged by the parent's */
 	CSE_MADE = 16, /* CREATE by request answers 4005 */
+	REGISTRATION = 32, /* its CREATE registers the originator and is never forwarded: TS-0004 7.3.2.8 */
 };
 
 enum operation { OP_NONE, OP_CREATE, OP_RETRIEVE, OP_UPDATE, OP_DELETE, OP_NOTIFY }; /* TS-0004 6.3.4.2.5 */
@@ -178,6 +178,8 @@ struct str name_long(const struct schema *schema, unsigned name);
 unsigned name_by_short(const struct schema *schema, struct str short_name);
 
 bool type_allows_child(const struct type_def *type, unsigned ty);
+/* Does the type exist on an IN-CSE only (table 6.3.4.2.1-1)? */
+bool resource_type_is_of_in(unsigned ty);
 const char *resource_type_name(unsigned ty);				/* NULL when the standard has no such number */
 const char *enum_value_name(const struct enum_def *def, int64_t value); /* NULL: not a value */
 

@@ -1,8 +1,9 @@
 # setup.sh: what quickstart, check and .ci/run share: installing what is missing, building, testing.
 # POSIX sh, read by `.`; the caller has set `top` to the top of the tree and uses `set -eu`.
 
-BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkgconf libcjson-dev libsqlite3-dev libinih-dev libhttp-parser-dev"
-TEST_PACKAGES="libcmocka-dev python3 curl"
+# curl is for the lines that quickstart prints and README shows.
+BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkgconf libcjson-dev libsqlite3-dev libinih-dev libhttp-parser-dev curl"
+TEST_PACKAGES="libcmocka-dev python3"
 
 say() {
 	printf '%s\n' "$*" >&2
@@ -64,7 +65,7 @@ configure_in() {
 }
 
 build_in() {
-	make -C "$top/$1" --no-print-directory -j"$(nproc)" >&2 || die "the build in $1 failed"
+	make -s -C "$top/$1" --no-print-directory -j"$(nproc)" >&2 || die "the build in $1 failed"
 }
 
 # Randomisation of more than 28 bits collides with the address sanitizer's fixed shadow memory.
@@ -81,7 +82,7 @@ steady_addresses() {
 test_in() {
 	result=0
 	find "$top/$1" -name '*.trs' -exec rm -f {} +
-	VERBOSE=1 steady_addresses make -C "$top/$1" --no-print-directory -j2 check </dev/null || result=1
+	VERBOSE=1 steady_addresses make -s -C "$top/$1" --no-print-directory -j2 check </dev/null || result=1
 	find "$top/$1" -name '*.trs' -exec cat {} + | awk -v result="$result" '
 		/^:test-result: (PASS|XFAIL)/ { passed++ }
 		/^:test-result: (FAIL|XPASS|ERROR)/ { failed++ }

@@ -14,8 +14,8 @@ struct chunked {
 
 enum chunked_result { CHUNKED_MORE, CHUNKED_DONE, CHUNKED_BAD };
 
-/* Reads bytes[*from .. to) and moves what is body to bytes[*body_end ..); both go forward, *body_end never beyond *from.
- * CHUNKED_MORE: everything was read. CHUNKED_DONE: *from is behind the body and its trailer. */
+/* Reads bytes[*from .. to) and moves what is body to bytes[*body_end ..); both go forward, *body_end never beyond
+ * *from. CHUNKED_MORE: everything was read. CHUNKED_DONE: *from is behind the body and its trailer. */
 enum chunked_result chunked_decode(struct chunked *chunked, char *bytes, size_t *from, size_t to, size_t *body_end);
 
 #endif

@@ -23,8 +23,8 @@ enum {
 
 enum phase {
 	READING,
-	WAITING, /* for the CSE's answer */
-	CLOSING, /* once everything is sent */
+	WAITING,   /* for the CSE's answer */
+	CLOSING,   /* once everything is sent */
 	LINGERING, /* sending is over; taking what the client still sends, so that it gets to read the refusal */
 };
 
@@ -34,7 +34,7 @@ struct connection {
 	struct loop_fd watch; /* fd -1: closed */
 	uint32_t watched;     /* events */
 	struct timer timer;
-	struct list link;     /* in connections or dead */
+	struct list link; /* in connections or dead */
 	struct list resumed;
 	struct binding_state *front;
 	struct input *input; /* NULL while idle */
@@ -43,9 +43,9 @@ struct connection {
 	enum phase phase;
 	enum deadline deadline;
 	bool is_loopback;
-	bool is_running;    /* in run(), which sends */
-	bool peer_is_done;  /* has sent its last byte */
-	bool lingers;	    /* when it closes */
+	bool is_running;   /* in run(), which sends */
+	bool peer_is_done; /* has sent its last byte */
+	bool lingers;	   /* when it closes */
 };
 
 static void run(struct connection *conn);

@@ -1,4 +1,5 @@
-/* connection: one client's connection. It reads a request, hands it to the CSE, writes the answer, and reads the next. */
+/* connection: one client's connection. It reads a request, hands it to the CSE, writes the answer, and reads the next.
+ */
 #ifndef BINDINGS_HTTP_CONNECTION_H
 #define BINDINGS_HTTP_CONNECTION_H
 

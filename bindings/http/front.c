@@ -35,7 +35,7 @@ static void accepted(struct listener *listener, int fd, bool is_loopback)
 
 static void free_dead(struct binding_state *front)
 {
-	list_each(item, &front->dead) {
+	list_each (item, &front->dead) {
 		list_remove(item);
 		connection_free(item);
 	}
@@ -109,7 +109,7 @@ static void http_drain(struct binding_state *front, void (*done)(void *arg), voi
 	front->drained = done;
 	front->drained_arg = arg;
 	listener_close(&front->listener);
-	list_each(item, &front->connections)
+	list_each (item, &front->connections)
 		connection_drain(item);
 	if (front->open_count)
 		loop_timer_set(front->loop, &front->drain, (int64_t)front->config.drain_timeout_ms * 1000);
@@ -132,12 +132,13 @@ static void http_close(struct binding_state *front)
 
 /* ---- the beginning ---- */
 
-static int http_open(struct cse *cse, struct loop *loop, const struct binding_config *config, struct binding_state **state,
-		     char *message, size_t size)
+static int http_open(struct cse *cse, struct loop *loop, const struct binding_config *config,
+		     struct binding_state **state, char *message, size_t size)
 {
 	struct binding_state *front = xzalloc(sizeof(*front));
 	int error;
 
+	http_parser_set_max_header_size(UINT32_MAX / 2); /* max_headers is what counts */
 	front->cse = cse;
 	front->loop = loop;
 	front->config = *config;

@@ -22,8 +22,8 @@ struct binding_state {
 	struct loop_hook reaper;
 
 	struct input_pool inputs;
-	struct strbuf batch;	/* answers of the connection that is being read */
-	struct strbuf aside;	/* an answer of any other connection */
+	struct strbuf batch; /* answers of the connection that is being read */
+	struct strbuf aside; /* an answer of any other connection */
 	struct strbuf scratch, location;
 	struct response_date date;
 

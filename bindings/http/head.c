@@ -4,9 +4,12 @@
 #include "cse/base/list.h"
 
 const struct field_def field_defs[FIELD_COUNT] = {
-#define TEXT(text) {(text), sizeof(text) - 1}
-#define FIELD(name, text, repeat) [FIELD_##name] = {TEXT(text), repeat, PARAM_COUNT, 0},
-#define HEADER(name, text, separator) [FIELD_##name] = {TEXT(text), ONCE, PARAM_##name, separator},
+#define TEXT(text)                                                                                                     \
+	{                                                                                                              \
+		(text), sizeof(text) - 1                                                                               \
+	}
+#define FIELD(name, text, repeat) [FIELD_##name] = {TEXT(text), repeat, PARAM_COUNT},
+#define HEADER(name, text) [FIELD_##name] = {TEXT(text), ONCE, PARAM_##name},
 #include "bindings/http/header.def"
 #undef FIELD
 #undef HEADER

@@ -10,7 +10,7 @@
 
 enum field {
 #define FIELD(name, text, repeat) FIELD_##name,
-#define HEADER(name, text, separator) FIELD_##name,
+#define HEADER(name, text) FIELD_##name,
 #include "bindings/http/header.def"
 #undef FIELD
 #undef HEADER
@@ -21,7 +21,6 @@ struct field_def {
 	struct str text;
 	enum field_repeat { ONCE, LIST, FORWARDING } repeat;
 	enum parameter parameter; /* PARAM_COUNT: none */
-	char separator;		  /* of list members; 0: no list */
 };
 
 extern const struct field_def field_defs[FIELD_COUNT];
@@ -63,7 +62,8 @@ struct head {
 /* max_bytes bounds the request line (414) and the whole head (431). */
 void head_init(struct head *head, size_t max_bytes);
 
-/* Reads base[from .. to); returns how far it came. Then head->refusal.status is set, or head->is_done, or more is needed. */
+/* Reads base[from .. to); returns how far it came. Then head->refusal.status is set, or head->is_done, or more is
+ * needed. */
 size_t head_parse(struct head *head, const char *base, size_t from, size_t to);
 
 static inline struct str head_str(const struct head *head, struct span span)

@@ -113,8 +113,7 @@ enum input_result input_read_head(struct input *input, size_t max_body)
 
 	if (input->parsed == input->len)
 		return INPUT_MORE;
-	input->parsed =
-		start + head_parse(head, input->bytes + start, input->parsed - start, input->len - start);
+	input->parsed = start + head_parse(head, input->bytes + start, input->parsed - start, input->len - start);
 	if (head->refusal.status)
 		return INPUT_REFUSED;
 	return head->is_done ? begin_body(input, max_body) : INPUT_MORE;

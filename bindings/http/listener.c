@@ -49,7 +49,7 @@ static void ready(struct loop_fd *watch, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPTS_PER_ROUND && watch->fd >= 0; i++) {
-		struct sockaddr_storage peer;
+		struct sockaddr_storage peer = {0};
 		socklen_t len = sizeof(peer);
 		int fd = accept4(watch->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -120,8 +120,8 @@ static void describe(struct listener *listener)
 	if (getsockname(listener->watch.fd, (struct sockaddr *)&address, &len) == 0)
 		getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
 			    NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(listener->address, sizeof(listener->address), strchr(host, ':') ? "http://[%s]:%s" : "http://%s:%s", host,
-		 port);
+	snprintf(listener->address, sizeof(listener->address), strchr(host, ':') ? "http://[%s]:%s" : "http://%s:%s",
+		 host, port);
 }
 
 static int open_address(const char *where, char *message, size_t size)

@@ -8,7 +8,8 @@
 
 bool mapping_knows(unsigned method)
 {
-	return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_POST || method == HTTP_PUT || method == HTTP_DELETE;
+	return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_POST || method == HTTP_PUT ||
+	       method == HTTP_DELETE;
 }
 
 /* TS-0009 6.2.1: a POST is a CREATE exactly if Content-Type names a resource type. */
@@ -66,16 +67,6 @@ static bool is_scheme(struct str value)
 	return word.len && !memchr(word.ptr, '.', word.len);
 }
 
-static struct str copy_list(struct request *req, struct str value, char separator)
-{
-	char *text = arena_cstr(&req->arena, value);
-
-	for (size_t i = 0; i < value.len; i++)
-		if (text[i] == separator)
-			text[i] = ' ';
-	return str_make(text, value.len);
-}
-
 static void map_field(struct request *req, enum field field, struct str value)
 {
 	const struct field_def *def = &field_defs[field];
@@ -87,8 +78,7 @@ static void map_field(struct request *req, enum field field, struct str value)
 	else if (!str_is_utf8(value))
 		target_refuse(req, RSC_BAD_REQUEST, "%" STR_FMT " is malformed UTF-8", STR_ARG(def->text));
 	else
-		request_set(req, def->parameter,
-			    def->separator ? copy_list(req, value, def->separator) : arena_copy(&req->arena, value));
+		request_set(req, def->parameter, arena_copy(&req->arena, value));
 }
 
 /* All fields of one name as one comma separated list (RFC 7230 3.2.2); ptr NULL if there is none. */
@@ -241,12 +231,13 @@ struct response mapping_response(const struct request *req, const struct exchang
 		.rsc = answer->rsc,
 		.content = answer->content,
 		.dbg = answer->dbg,
-		.etag = answer->etag,
+		.etag = rsc_is_success(answer->rsc) ? answer->etag : (struct str){0},
 		.is_partial = answer->is_partial,
 		.offset = answer->offset,
 	};
 
-	if (exchange->if_none_match.ptr && response.status == 200 && etag_is_listed(exchange->if_none_match, answer->etag))
+	if (exchange->if_none_match.ptr && response.status == 200 &&
+	    etag_is_listed(exchange->if_none_match, answer->etag))
 		response.status = 304;
 	if (response.status == 405)
 		response.more_headers = "Allow: " MAPPING_METHODS "\r\n";

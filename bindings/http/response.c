@@ -73,8 +73,9 @@ static void add_http(struct strbuf *out, const struct exchange *exchange, const 
 		add_line(out, STR("Content-Location: "), response->location);
 	if (exchange->web_origin.ptr) {
 		add_line(out, STR("Access-Control-Allow-Origin: "), exchange->web_origin);
-		STRBUF_LIT(out, "Access-Control-Expose-Headers: Content-Location, ETag, X-M2M-RSC, X-M2M-RI, X-M2M-RVI, "
-				"X-M2M-OT, X-M2M-CTS, X-M2M-CTO\r\nVary: Origin\r\n");
+		STRBUF_LIT(out,
+			   "Access-Control-Expose-Headers: Content-Location, ETag, X-M2M-RSC, X-M2M-RI, X-M2M-RVI, "
+			   "X-M2M-OT, X-M2M-CTS, X-M2M-CTO\r\nVary: Origin\r\n");
 	}
 	if (response->more_headers)
 		strbuf_add_str(out, str_of(response->more_headers));
@@ -99,7 +100,7 @@ void response_write(struct strbuf *out, struct strbuf *scratch, const struct exc
 {
 	struct str body = response->content;
 
-	if (response->dbg.ptr && !body.len)
+	if (response->dbg.ptr)
 		body = debug_body(scratch, response->dbg);
 	strbuf_reserve(out, body.len + 512);
 	add_status_line(out, response->status);

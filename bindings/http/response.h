@@ -9,21 +9,21 @@
 
 /* What an answer has to know about its request. Views live as long as the request. */
 struct exchange {
-	bool is_head;	  /* no body, whatever the answer */
-	bool is_old;	  /* HTTP/1.0 */
+	bool is_head; /* no body, whatever the answer */
+	bool is_old;  /* HTTP/1.0 */
 	bool keeps_alive;
-	bool has_time;	  /* Originating Timestamp was given, so the answer has one */
+	bool has_time; /* Originating Timestamp was given, so the answer has one */
 	const struct media_def *media;
 	struct str request_id, release; /* echoed; ptr NULL: not given */
-	struct str web_origin;	   /* an allowed one; ptr NULL: none */
+	struct str web_origin;		/* an allowed one; ptr NULL: none */
 	struct str if_none_match;
 };
 
 struct response {
 	unsigned status;
 	enum rsc rsc;
-	struct str content; /* empty: none */
-	struct str dbg;	    /* instead of content, if ptr is set */
+	struct str content;	   /* empty: none */
+	struct str dbg;		   /* instead of content, if ptr is set */
 	struct str etag, location; /* location is a path; empty: none */
 	bool is_partial;
 	uint64_t offset;

@@ -40,9 +40,8 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* Decodes into to, which has room for in.len bytes; an unescaped `+` becomes plus. Returns the length, or -1 on a bad
- * escape. */
-static ptrdiff_t decode(char *to, struct str in, char plus)
+/* Decodes into to, which has room for in.len bytes. Returns the length, or -1 on a bad escape. */
+static ptrdiff_t decode(char *to, struct str in)
 {
 	char *start = to;
 
@@ -50,7 +49,7 @@ static ptrdiff_t decode(char *to, struct str in, char plus)
 		int high, low;
 
 		if (in.ptr[i] != '%') {
-			*to++ = in.ptr[i] == '+' ? plus : in.ptr[i];
+			*to++ = in.ptr[i];
 			continue;
 		}
 		if (i + 2 >= in.len)
@@ -81,7 +80,7 @@ static bool has_control(struct str s, const char *allowed)
 /* Decodes one segment behind *to and moves *to; NULL, or what is wrong. */
 static const char *add_segment(char **to, struct str segment)
 {
-	ptrdiff_t len = decode(*to, segment, '+');
+	ptrdiff_t len = decode(*to, segment);
 	struct str decoded;
 
 	if (len < 0)
@@ -163,10 +162,10 @@ static bool is_query_parameter(enum parameter parameter)
 }
 
 /* Decodes into the arena; ptr NULL (and a refusal) if that is not possible. */
-static struct str decode_text(struct request *req, struct str in, char plus, const char *what)
+static struct str decode_text(struct request *req, struct str in, const char *what)
 {
 	char *text = arena_alloc(&req->arena, in.len + 1);
-	ptrdiff_t len = decode(text, in, plus);
+	ptrdiff_t len = decode(text, in);
 	struct str decoded = str_make(text, len > 0 ? (size_t)len : 0);
 
 	if (len < 0)
@@ -180,7 +179,7 @@ static struct str decode_text(struct request *req, struct str in, char plus, con
 
 static void add_condition(struct request *req, enum condition tag, struct str name, struct str in)
 {
-	struct str text = decode_text(req, in, '+', "a filter condition");
+	struct str text = decode_text(req, in, "a filter condition");
 
 	if (!text.ptr)
 		return;
@@ -216,7 +215,7 @@ static void map_condition(struct request *req, enum condition tag, struct str na
 		add_condition(req, tag, name, str_split(&in, '+'));
 }
 
-/* The members of a list reach core separated by blanks. */
+/* The members of a list reach core as they came, joined by `+`. */
 static void map_parameter(struct request *req, enum parameter parameter, struct str in)
 {
 	const struct parameter_def *def = &parameter_defs[parameter];
@@ -226,7 +225,7 @@ static void map_parameter(struct request *req, enum parameter parameter, struct 
 		target_refuse(req, RSC_BAD_REQUEST, "query: %s is given twice", def->short_name);
 		return;
 	}
-	text = decode_text(req, in, def->kind.is_list ? ' ' : '+', def->short_name);
+	text = decode_text(req, in, def->short_name);
 	if (text.ptr)
 		request_set(req, parameter, text);
 }
@@ -242,7 +241,7 @@ static bool is_attribute(struct str name, const struct schema *schema)
 
 static void map_pair(struct request *req, struct str pair, const struct schema *schema)
 {
-	struct str value = pair, name = decode_text(req, str_split(&value, '='), '+', "a name");
+	struct str value = pair, name = decode_text(req, str_split(&value, '='), "a name");
 	enum parameter parameter;
 	enum condition condition;
 
@@ -259,7 +258,8 @@ static void map_pair(struct request *req, struct str pair, const struct schema *
 	else if (is_attribute(name, schema))
 		add_condition(req, FILTER_COUNT, name, value);
 	else
-		target_refuse(req, RSC_BAD_REQUEST, "query: unknown name %.*s", name.len < 60 ? (int)name.len : 60, name.ptr);
+		target_refuse(req, RSC_BAD_REQUEST, "query: unknown name %.*s", name.len < 60 ? (int)name.len : 60,
+			      name.ptr);
 }
 
 static unsigned count_members(struct str query)
@@ -316,7 +316,8 @@ static void add_escaped(struct strbuf *out, struct str text)
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.ptr[i];
 
-		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c && strchr("-._~/:@", c)))
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		    (c && strchr("-._~/:@", c)))
 			strbuf_add_char(out, (char)c);
 		else
 			strbuf_add(out, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);

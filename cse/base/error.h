@@ -6,12 +6,12 @@
 #include <stddef.h>
 
 enum error {
-	ERROR_CORRUPT = -1001,	   /* stored data that cannot be read */
+	ERROR_CORRUPT = -1001,	    /* stored data that cannot be read */
 	ERROR_NEWER_FORMAT = -1002, /* a store written by a later version */
-	ERROR_BUSY = -1003,	   /* somebody else holds it */
-	ERROR_FULL = -1004,	   /* no room on the device */
+	ERROR_BUSY = -1003,	    /* somebody else holds it */
+	ERROR_FULL = -1004,	    /* no room on the device */
 	ERROR_IO = -1005,
-	ERROR_LIMIT = -1006, /* a configured bound is reached */
+	ERROR_LIMIT = -1006,  /* a configured bound is reached */
 	ERROR_FORMAT = -1007, /* input that is not of the expected form */
 };
 

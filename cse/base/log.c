@@ -115,7 +115,8 @@ static const char *read_conversion(const char *format, struct conversion *conver
 		else if (*format == '*')
 			conversion->precision = va_arg(*args, int);
 		else if (*format >= '0' && *format <= '9' && in_precision)
-			conversion->precision = (conversion->precision > 0 ? conversion->precision * 10 : 0) + *format - '0';
+			conversion->precision =
+				(conversion->precision > 0 ? conversion->precision * 10 : 0) + *format - '0';
 		conversion->longs += strchr("lzj", *format) != NULL;
 	}
 	conversion->letter = *format;

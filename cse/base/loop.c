@@ -157,7 +157,7 @@ static void spread(struct loop *loop, const struct slot *slot)
 	list_splice(&reached, &loop->slots[slot->level][slot->index]);
 	loop->used[slot->level] &= ~(UINT64_C(1) << slot->index);
 	loop->tick = slot->tick;
-	list_each(item, &reached) {
+	list_each (item, &reached) {
 		list_remove(item);
 		place(loop, container_of(item, struct timer, link));
 	}

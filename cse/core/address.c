@@ -21,6 +21,9 @@ static bool is_below(struct str to, struct str prefix)
 
 static enum rsc not_hosted(struct request *req)
 {
+	if (req->op == OP_CREATE && schema_type(req->cse->schema, req->ty) &&
+	    schema_type(req->cse->schema, req->ty)->flags & REGISTRATION)
+		return req_fail(req, RSC_BAD_REQUEST, "to: a registration goes to the CSE that received it");
 	return req_fail(req, RSC_NOT_FOUND, "to: no route to another CSE");
 }
 
@@ -48,6 +51,8 @@ enum rsc check_hosting(struct request *req)
 		return req_fail(req, RSC_BAD_REQUEST, "to: names no resource");
 	if (to.ptr[to.len - 1] == '/')
 		return req_fail(req, RSC_BAD_REQUEST, "to: ends with a slash");
+	if (req->target.attribute.ptr && req->op != OP_RETRIEVE)
+		return req_fail(req, RSC_BAD_REQUEST, "to: an attribute can only be retrieved");
 	req->path = to;
 	return RSC_NONE;
 }

@@ -17,6 +17,8 @@ bool may(const struct request *req, const struct resource *resource, enum operat
 	(void)op;
 	if (is_admin(req))
 		return true;
+	if (str_eq(req->from, str_of(req->cse->config.admin)))
+		return false; /* somebody who only claims its name owns nothing either */
 	while (resource->type->flags & NO_ACPI && resource->parent)
 		resource = resource->parent;
 	if (resource->has_policies)

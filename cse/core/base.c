@@ -65,8 +65,7 @@ static void fill(struct request *req, struct draft *draft, struct str created)
 	draft_set(draft, ATTR_supportedResourceType, supported_types(req));
 	draft_set(draft, ATTR_supportedReleaseVersions, json_list(req, config->releases));
 	draft_set(draft, ATTR_contentSerialization, STR("[\"application/json\"]"));
-	if (config->points_of_access[0])
-		draft_set(draft, ATTR_pointOfAccess, json_list(req, config->points_of_access));
+	draft_set(draft, ATTR_pointOfAccess, json_list(req, config->points_of_access));
 }
 
 static int other_identity(const struct cse *cse, char *message, size_t size)

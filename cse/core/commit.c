@@ -172,6 +172,7 @@ static void fail_batch(struct committer *committer, struct list *writers, struct
 		struct request *req = take_first(writers);
 
 		req_fail(req, RSC_INTERNAL_SERVER_ERROR, "the change could not be stored: %s", error_text(error));
+		print_refusal(req);
 		request_answer(req);
 	}
 	while (!list_empty(&again))

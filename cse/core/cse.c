@@ -174,11 +174,6 @@ uint64_t cse_next_key(struct cse *cse)
 	return ++cse->last_key;
 }
 
-int64_t cse_expiry_now(struct cse *cse)
-{
-	return clock_wall_us(cse->clock) - cse->sweeper.jump_us;
-}
-
 bool instance_is_expired(const struct request *req, const struct instance *instance)
 {
 	return instance->head.et_us <= cse_expiry_now(req->cse);

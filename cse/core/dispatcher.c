@@ -63,7 +63,7 @@ void request_answer(struct request *req)
 	req->reply(req, req->arg);
 }
 
-static void print_refusal(struct request *req)
+void print_refusal(struct request *req)
 {
 	struct strbuf *out = &req->cse->scratch;
 

@@ -5,6 +5,7 @@
 static enum rsc take_root(struct request *req, struct value *object, const struct type_def **type)
 {
 	struct value root, only;
+	struct str name;
 
 	if (req->content.len == 0)
 		return req_fail(req, RSC_BAD_REQUEST, "content: missing");
@@ -15,7 +16,10 @@ static enum rsc take_root(struct request *req, struct value *object, const struc
 	if (value_type(only) != VALUE_OBJECT)
 		return req_fail(req, RSC_BAD_REQUEST, "content: the resource must be an object of attributes");
 	*object = only;
-	*type = schema_type_by_root(req->cse->schema, value_name(only));
+	name = value_name(only);
+	if (value_name_is_escaped(only))
+		name = value_unescape(name, &req->arena);
+	*type = schema_type_by_root(req->cse->schema, name);
 	return RSC_NONE;
 }
 
@@ -33,14 +37,31 @@ static enum rsc check_child_type(struct request *req)
 	const struct cse *cse = req->cse;
 	const struct type_def *type = schema_type(cse->schema, req->ty), *parent = req->type;
 
-	if (type && type->flags & IN_ONLY && cse->config.type != CSE_IN)
-		return req_fail(req, RSC_OPERATION_NOT_ALLOWED, "<%s>: only on an IN-CSE", type->name);
+	if (resource_type_is_of_in(req->ty) && cse->config.type != CSE_IN)
+		return req_fail(req, RSC_OPERATION_NOT_ALLOWED, "<%s>: only on an IN-CSE", resource_type_name(req->ty));
 	if (!type)
 		return req_fail(req, RSC_NOT_IMPLEMENTED, "<%s>: not supported", resource_type_name(req->ty));
 	if (type->flags & CSE_MADE)
 		return req_fail(req, RSC_OPERATION_NOT_ALLOWED, "<%s>: not created by request", type->name);
 	if (!type_allows_child(parent, req->ty))
 		return req_fail(req, RSC_INVALID_CHILD_RESOURCE_TYPE, "<%s>: no child of <%s>", type->name, parent->name);
+	return RSC_NONE;
+}
+
+/* What this CSE does not do is refused, not stored and forgotten: TS-0004 7.3.3.3, 7.3.3.4. */
+static enum rsc check_supported(struct request *req)
+{
+	static const uint16_t unsupported[] = {ATTR_announceTo, ATTR_announcedAttribute,
+					       ATTR_dynamicAuthorizationConsultationIDs};
+
+	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
+		struct value v = attrs_get(&req->attrs, unsupported[i]);
+		struct str name = name_long(req->cse->schema, unsupported[i]);
+
+		if (!value_is_absent(v) && value_type(v) != VALUE_NULL)
+			return req_fail(req, RSC_NOT_IMPLEMENTED, "%.*s (%.*s): not supported", STR_ARG(name),
+					STR_ARG(name_short(req->cse->schema, unsupported[i])));
+	}
 	return RSC_NONE;
 }
 
@@ -61,6 +82,15 @@ static enum rsc check_create(struct request *req)
 	if (code != RSC_NONE)
 		return req_fail(req, code, "%s", problem.text);
 	req->type = type;
+	return check_supported(req);
+}
+
+/* TS-0001 9.6.1.3.2. */
+static enum rsc check_policies_alone(struct request *req, struct value object)
+{
+	if (value_token(object)->count > 1 && !value_is_absent(attrs_get(&req->attrs, ATTR_accessControlPolicyIDs)))
+		return req_fail(req, RSC_BAD_REQUEST,
+				"accessControlPolicyIDs (acpi): must be the only attribute of its UPDATE");
 	return RSC_NONE;
 }
 
@@ -78,7 +108,8 @@ static enum rsc check_update(struct request *req)
 	code = validate_update(req->cse->schema, type, object, &req->arena, &req->attrs, &problem);
 	if (code != RSC_NONE)
 		return req_fail(req, code, "%s", problem.text);
-	return RSC_NONE;
+	code = check_policies_alone(req, object);
+	return code == RSC_NONE ? check_supported(req) : code;
 }
 
 enum rsc check_representation(struct request *req)

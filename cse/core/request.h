@@ -60,7 +60,7 @@ struct request {
 	struct list link;
 	struct arena arena;
 
-	/* The primitive. Parameters as text; ptr NULL: absent. Numbers are decoded in Recv-1.0. Views must stay valid as
+	/* The primitive. Parameters as text, the members of a list joined by `+`; ptr NULL: absent. Numbers are decoded in Recv-1.0. Views must stay valid as
 	 * long as the request: a binding copies into the arena what its own buffers lose. */
 	struct str param[PARAM_COUNT];
 	struct filter filter;

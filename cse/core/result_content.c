@@ -3,18 +3,25 @@
 
 #include <stdio.h>
 
-/* The values of Result Content this CSE serves, by operation. */
+#define RCN(n) (1u << (n))
+
+/* TS-0001 table 8.1.2-1: the values of Result Content that go with an operation. */
 bool result_content_allowed(enum operation op, unsigned rcn)
 {
 	static const unsigned allowed[] = {
-		[OP_CREATE] = 1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 9,
-		[OP_RETRIEVE] = 1u << 1,
-		[OP_UPDATE] = 1u << 0 | 1u << 1 | 1u << 9,
-		[OP_DELETE] = 1u << 0 | 1u << 1,
+		[OP_CREATE] = RCN(0) | RCN(1) | RCN(2) | RCN(3) | RCN(9),
+		[OP_RETRIEVE] = RCN(1) | RCN(4) | RCN(5) | RCN(6) | RCN(7) | RCN(8) | RCN(10) | RCN(11),
+		[OP_UPDATE] = RCN(0) | RCN(1) | RCN(9),
+		[OP_DELETE] = RCN(0) | RCN(1) | RCN(4) | RCN(5) | RCN(6) | RCN(8),
 		[OP_NOTIFY] = 0,
 	};
 
-	return rcn < 32 && allowed[op] & 1u << rcn;
+	return rcn < 32 && allowed[op] & RCN(rcn);
+}
+
+bool result_content_supported(unsigned rcn)
+{
+	return rcn < 32 && (RCN(0) | RCN(1) | RCN(2) | RCN(3) | RCN(9)) & RCN(rcn);
 }
 
 void present_json(struct presenter *presenter, unsigned name, struct str json)

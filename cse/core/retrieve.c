@@ -28,6 +28,16 @@ enum rsc check_instance_access(struct request *req)
 	return hooks->access_instance(req, req->target.resource);
 }
 
+/* Each once; more than a type has attributes are of no use. */
+static void add_name(struct str *names, unsigned *count, struct str name)
+{
+	for (unsigned i = 0; i < *count; i++)
+		if (str_eq(names[i], name))
+			return;
+	if (*count < MOST_ATTRIBUTES)
+		names[(*count)++] = name;
+}
+
 /* Which attributes a partial RETRIEVE asks for: by `#name`, by a list in the request, or by m2m:atrl in the content. */
 static enum rsc wanted_attributes(struct request *req, struct str *names, unsigned *count)
 {
@@ -36,17 +46,17 @@ static enum rsc wanted_attributes(struct request *req, struct str *names, unsign
 
 	*count = 0;
 	if (req->target.attribute.ptr)
-		names[(*count)++] = req->target.attribute;
-	while (rest.ptr && *count < MOST_ATTRIBUTES)
-		names[(*count)++] = str_split(&rest, '+');
+		add_name(names, count, req->target.attribute);
+	while (rest.ptr)
+		add_name(names, count, str_split(&rest, '+'));
 	if (req->content.len == 0)
 		return RSC_NONE;
 	list = doc_root(&req->doc);
 	list = value_type(list) == VALUE_OBJECT ? value_member(list, STR("m2m:atrl")) : (struct value){0};
 	if (value_is_absent(list) || value_type(list) != VALUE_ARRAY)
 		return req_fail(req, RSC_BAD_REQUEST, "content: RETRIEVE takes a list of attributes in m2m:atrl only");
-	for (struct value v = value_first(list); !value_is_absent(v) && *count < MOST_ATTRIBUTES; v = value_next(list, v))
-		names[(*count)++] = value_string(v, &req->arena);
+	for (struct value v = value_first(list); !value_is_absent(v); v = value_next(list, v))
+		add_name(names, count, value_string(v, &req->arena));
 	return *count ? RSC_NONE : req_fail(req, RSC_BAD_REQUEST, "m2m:atrl: is empty");
 }
 

@@ -60,6 +60,8 @@ enum rsc perform_delete(struct request *req);
 void dispatch(struct request *req);
 /* Back to the state before the first step, keeping the primitive, and through the procedure again. */
 void dispatch_again(struct request *req);
+/* The content of an answer that req_fail has made. */
+void print_refusal(struct request *req);
 /* Calls reply with what is in req->answer. */
 void request_answer(struct request *req);
 /* A request of the CSE itself (expiration, snapshot): whoever makes it fills its change list and ends it by commit_finish. */
@@ -109,6 +111,7 @@ void sweeper_was_alive(struct cse *cse, int64_t alive_us);
 
 /* result_content.c. Representations are JSON in the request's arena: {"m2m:cnt":{...}}, attributes alone without the root. */
 bool result_content_allowed(enum operation op, unsigned rcn);
+bool result_content_supported(unsigned rcn);
 struct str present_resource(struct request *req, const struct resource *resource);
 struct str present_attributes(struct request *req, const struct resource *resource);
 struct str present_instance(struct request *req, const struct type_def *type, const struct instance *instance);

@@ -98,6 +98,12 @@ static bool sweep(struct cse *cse)
 	return count == SLICE;
 }
 
+int64_t cse_expiry_now(struct cse *cse)
+{
+	watch_clock(cse); /* a request may come in the very moment after a jump */
+	return cse->sweeper.last_wall_us - cse->sweeper.jump_us;
+}
+
 /* The store keeps when the CSE was last alive, for a clock that jumps while it is not. */
 static void note_time(struct cse *cse)
 {
@@ -130,7 +136,6 @@ static void tick(struct timer *timer)
 {
 	struct cse *cse = container_of(timer, struct sweeper, timer)->cse;
 
-	watch_clock(cse);
 	note_time(cse);
 	loop_timer_set(cse->loop, timer, sweep(cse) ? SOON_US : PERIOD_US);
 }

@@ -124,6 +124,8 @@ static enum rsc decode_result_content(struct request *req)
 	    !result_content_allowed(req->op, (unsigned)rcn))
 		return req_fail(req, RSC_BAD_REQUEST, "resultContent (rcn): %.*s is not allowed with this operation",
 				STR_ARG(req->param[PARAM_resultContent]));
+	if (!result_content_supported((unsigned)rcn))
+		return req_fail(req, RSC_NOT_IMPLEMENTED, "resultContent (rcn): %d is not supported", (int)rcn);
 	req->rcn = (unsigned)rcn;
 	return RSC_NONE;
 }
@@ -215,5 +217,7 @@ enum rsc check_response_type(struct request *req)
 	if (str_eq(type, STR("1")) || str_eq(type, STR("2")))
 		return req_fail(req, RSC_NON_BLOCKING_SYNCH_REQUEST_NOT_SUPPORTED,
 				"responseType (rt): non-blocking requests are not supported");
-	return req_fail(req, RSC_NOT_IMPLEMENTED, "responseType (rt): %.*s is not supported", STR_ARG(type));
+	if (str_eq(type, STR("5")))
+		return req_fail(req, RSC_NOT_IMPLEMENTED, "responseType (rt): noResponse is not supported");
+	return req_fail(req, RSC_BAD_REQUEST, "responseType (rt): must be a number from 1 to 5");
 }

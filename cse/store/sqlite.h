@@ -37,6 +37,7 @@ struct sqlite_state {
 	uint64_t gone_number;	/* of the newest row of table gone */
 	uint64_t swept_through; /* what table gone evicts up to this number is deleted */
 	size_t swept, evicted;	/* of sweeping; in evicted */
+	uint64_t evicted_bytes;
 	unsigned added;		/* instances, in this transaction */
 };
 

@@ -232,6 +232,7 @@ static int evict_instance(struct sqlite_store *sqlite, const struct change *chan
 		sqlite->evicted = xrealloc(sqlite->evicted, sqlite->evicted_cap * sizeof(*sqlite->evicted));
 	}
 	sqlite->evicted[sqlite->now.evicted++] = change->key;
+	sqlite->now.evicted_bytes += change->head.size;
 	if (change->head.flags & INSTANCE_OWN_EXPIRY)
 		error = delete_expiry(sqlite, change->key, change->head.et_us);
 	return error ? error : note_gone(sqlite, change, true);

@@ -194,15 +194,17 @@ static int connect_to(const char *path, sqlite3 **db)
 	return execute(*db, settings);
 }
 
-/* Another program's, a later version's, or cut off? Reads only. *is_new: nothing was ever written into it. */
-static int check_file(struct sqlite_store *sqlite, const struct report *report, bool has_wal, bool *is_new)
+/* Another program's, a later version's, or cut off? Reads only. A file nothing was ever written into has format 0. */
+static int check_file(struct sqlite_store *sqlite, const struct report *report, bool has_wal, uint64_t *format)
 {
-	uint64_t format = 0, application = 0, tables = 0, pages = 0, page_size = 0;
+	uint64_t application = 0, tables = 0, pages = 0, page_size = 0;
+	uint64_t size = (uint64_t)size_of(report->path, "");
+	bool is_ours, is_blank;
 	sqlite3 *db = sqlite->writer;
 	int error = query(db, "SELECT count(*) FROM sqlite_master", &tables);
 
 	if (!error)
-		error = query(db, "PRAGMA user_version", &format);
+		error = query(db, "PRAGMA user_version", format);
 	if (!error)
 		error = query(db, "PRAGMA application_id", &application);
 	if (!error)
@@ -211,16 +213,17 @@ static int check_file(struct sqlite_store *sqlite, const struct report *report, 
 		error = query(db, "PRAGMA page_size", &page_size);
 	if (error)
 		return refuse(report, error, "the store %s cannot be read: %s", report->path, sqlite3_errmsg(db));
-	*is_new = tables == 0 && format == 0;
-	if (application != STORE_APPLICATION_ID && (application || !*is_new))
+	is_ours = application == STORE_APPLICATION_ID && (tables == 0) == (*format == 0);
+	is_blank = application == 0 && tables == 0 && *format == 0;
+	if (!is_ours && !is_blank)
 		return refuse(report, ERROR_CORRUPT, "%s is a database of another program", report->path);
-	if (format > STORE_FORMAT)
+	if (*format > STORE_FORMAT)
 		return refuse(report, ERROR_NEWER_FORMAT,
 			      "the store %s has format %u, written by a later version; this one reads up to format %d",
-			      report->path, (unsigned)format, STORE_FORMAT);
-	if (!has_wal && (uint64_t)size_of(report->path, "") < pages * page_size)
-		return refuse(report, ERROR_CORRUPT, "the store %s is cut off: it should have %llu bytes", report->path,
-			      (unsigned long long)(pages * page_size));
+			      report->path, (unsigned)*format, STORE_FORMAT);
+	if (!has_wal && size < (pages || size == 0 ? pages : 1) * page_size)
+		return refuse(report, ERROR_CORRUPT, "the store %s is cut off at %llu bytes", report->path,
+			      (unsigned long long)size);
 	return 0;
 }
 
@@ -250,70 +253,70 @@ static int use_wal(sqlite3 *db)
 	return is_wal ? 0 : ERROR_IO;
 }
 
-static int bring_up_to_date(struct sqlite_store *sqlite, const struct report *report, bool is_new)
+static int bring_up_to_date(struct sqlite_store *sqlite, const struct report *report, uint64_t format)
 {
-	uint64_t before = 0;
-	int error = query(sqlite->writer, "PRAGMA user_version", &before);
+	int error = format ? 0 : set_up(sqlite->writer);
 
-	if (!error && is_new)
-		error = set_up(sqlite->writer);
 	if (!error)
 		error = use_wal(sqlite->writer);
 	if (!error)
 		error = sqlite_migrate(sqlite->writer, steps, STORE_FORMAT);
-	if (!error && is_new)
+	if (!error && !format)
 		return sync_directory(report);
 	if (error)
 		return refuse(report, error, "the store %s cannot be brought to format %d: %s", report->path,
 			      STORE_FORMAT, sqlite3_errmsg(sqlite->writer));
-	if (!is_new && before < STORE_FORMAT)
+	if (format < STORE_FORMAT)
 		log_event(sqlite->log, LOG_INFO, "store migrated", "file=\"%s\" from=%u to=%d", report->path,
-			  (unsigned)before, STORE_FORMAT);
+			  (unsigned)format, STORE_FORMAT);
 	return 0;
 }
 
 /* ---- connections ---- */
 
-static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **stmt)
+static int prepare(const struct report *report, sqlite3 *db, const char *const *sql, int count, sqlite3_stmt **stmts)
 {
-	int rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+	int rc = SQLITE_OK;
 
+	for (int i = 0; i < count && rc == SQLITE_OK; i++)
+		rc = sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &stmts[i], NULL);
+	if (rc == SQLITE_OK)
+		return 0;
 	/* SQLITE_ERROR: a table or column is not there. */
-	return rc == SQLITE_ERROR ? ERROR_CORRUPT : sqlite_error(db, rc);
+	return refuse(report, rc == SQLITE_ERROR ? ERROR_CORRUPT : sqlite_error(db, rc), "the store %s is damaged: %s",
+		      report->path, sqlite3_errmsg(db));
 }
 
-static int prepare_all(struct sqlite_store *sqlite, const struct report *report)
+static int prepare_writes(struct sqlite_store *sqlite, const struct report *report)
 {
-	static const char *const writes[] = {
-#define WRITE(name, sql) sql,
-#define READ(name, sql)
+	static const char *const sql[] = {
+#define WRITE(name, text) text,
+#define READ(name, text)
 #include "cse/store/sqlite_statements.def"
 #undef WRITE
 #undef READ
 	};
-	static const char *const reads[] = {
-#define WRITE(name, sql)
-#define READ(name, sql) sql,
-#include "cse/store/sqlite_statements.def"
-#undef WRITE
-#undef READ
-	};
-	int error = 0;
 
-	for (int i = 0; i < WRITE_COUNT && !error; i++)
-		error = prepare(sqlite->writer, writes[i], &sqlite->write[i]);
-	if (error)
-		return refuse(report, error, "the store %s is damaged: %s", report->path, sqlite3_errmsg(sqlite->writer));
-	for (int i = 0; i < READ_COUNT && !error; i++)
-		error = prepare(sqlite->reader, reads[i], &sqlite->read[i]);
-	if (error)
-		return refuse(report, error, "the store %s is damaged: %s", report->path, sqlite3_errmsg(sqlite->reader));
-	return 0;
+	return prepare(report, sqlite->writer, sql, WRITE_COUNT, sqlite->write);
+}
+
+static int prepare_reads(struct sqlite_store *sqlite, const struct report *report)
+{
+	static const char *const sql[] = {
+#define WRITE(name, text)
+#define READ(name, text) text,
+#include "cse/store/sqlite_statements.def"
+#undef WRITE
+#undef READ
+	};
+
+	return prepare(report, sqlite->reader, sql, READ_COUNT, sqlite->read);
 }
 
 static int attach_writer(struct sqlite_store *sqlite, const struct report *report)
 {
-	bool has_wal = size_of(report->path, "-wal") > 0, is_new = false;
+	bool has_wal = size_of(report->path, "-wal") > 0;
+	uint64_t format = 0;
 	int error = connect_to(report->path, &sqlite->writer);
 
 	/* Closing a refused file must not move the WAL into it. */
@@ -321,12 +324,23 @@ static int attach_writer(struct sqlite_store *sqlite, const struct report *repor
 	if (error)
 		return refuse(report, error, "the store %s cannot be opened: %s", report->path,
 			      sqlite3_errmsg(sqlite->writer));
-	error = check_file(sqlite, report, has_wal, &is_new);
+	error = check_file(sqlite, report, has_wal, &format);
+	if (!error && format == STORE_FORMAT) /* before anything is written, as this finds missing tables */
+		error = prepare_writes(sqlite, report);
 	if (!error)
-		error = bring_up_to_date(sqlite, report, is_new);
+		error = bring_up_to_date(sqlite, report, format);
+	if (!error && format != STORE_FORMAT)
+		error = prepare_writes(sqlite, report);
 	if (!error)
 		sqlite->is_suspect = false;
 	return error;
+}
+
+static int attach_other(struct sqlite_store *sqlite, const struct report *report, sqlite3 **db)
+{
+	int error = connect_to(sqlite->path, db);
+
+	return error ? refuse(report, error, "the store %s cannot be opened: %s", report->path, sqlite3_errmsg(*db)) : 0;
 }
 
 int sqlite_attach(struct sqlite_store *sqlite, char *message, size_t size)
@@ -343,10 +357,10 @@ int sqlite_attach(struct sqlite_store *sqlite, char *message, size_t size)
 	if (!error)
 		error = attach_writer(sqlite, &report);
 	if (!error)
-		error = connect_to(sqlite->path, &sqlite->reader);
+		error = attach_other(sqlite, &report, &sqlite->reader);
 	if (!error)
-		error = connect_to(sqlite->path, &sqlite->checkpointer);
-	return error ? error : prepare_all(sqlite, &report);
+		error = attach_other(sqlite, &report, &sqlite->checkpointer);
+	return error ? error : prepare_reads(sqlite, &report);
 }
 
 void sqlite_detach(struct sqlite_store *sqlite)

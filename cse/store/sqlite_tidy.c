@@ -1,6 +1,8 @@
 /* The SQLite store: work off the path that acknowledges, in slices of about a millisecond.
  *
- * Evicted rows go in key order: of a set of thousands several share a page, and rows of one age lie close together.
+ * Evicted rows go in key order, many thousands in one sweep: rows of one age lie close together, so most of a page goes at
+ * once. (Inserting one row and evicting one over 1,000 parents costs 6 us; with sweeps of 4,096 it is 9 us, with sweeps of 64
+ * 15 us and four times the bytes written.)
  * A purged parent's rows are found by its stored chunks, which list them all: a slice decodes one chunk (up to 105 keys),
  * deletes those rows and the chunk. It costs what deleting the rows costs, about 7 us each as they lie scattered, whatever the
  * size of the table; without the chunks the whole table would have to be scanned. */
@@ -10,7 +12,8 @@
 
 enum {
 	SWEEP_SLICE = 64,
-	SWEEP_AT_LEAST = 4096,	 /* evicted keys that make a sweep worth it */
+	SWEEP_AT_LEAST = 16384,	 /* evicted keys that make a sweep worth it: below, each row is on a page of its own */
+	SWEEP_BYTES = 16 << 20,	 /* or so much content */
 	FORGET_SLICE = 512,	 /* rows of table gone */
 	VACUUM_FROM_PAGES = 512, /* free pages, 4 MiB: less is left for what comes */
 };
@@ -35,7 +38,8 @@ static bool is_swept(const struct sqlite_store *sqlite)
 
 static bool wants_sweep(const struct sqlite_store *sqlite)
 {
-	return sqlite->now.evicted >= (sqlite->sweep_soon ? 1 : SWEEP_AT_LEAST);
+	return sqlite->now.evicted >= (sqlite->sweep_soon ? 1 : SWEEP_AT_LEAST) ||
+	       sqlite->now.evicted_bytes >= SWEEP_BYTES;
 }
 
 void sqlite_rotate_evicted(struct sqlite_store *sqlite)
@@ -51,6 +55,7 @@ void sqlite_rotate_evicted(struct sqlite_store *sqlite)
 	sqlite->evicted_cap = 0;
 	sqlite->sweep_soon = false;
 	sqlite->now.evicted = sqlite->now.swept = 0;
+	sqlite->now.evicted_bytes = 0;
 	sqlite->committed = sqlite->now;
 }
 

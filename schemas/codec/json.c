@@ -5,7 +5,7 @@
 #include <endian.h>
 #include <limits.h>
 
-enum { NO_TOKEN = UINT32_MAX, FEW_NAMES = 16 };
+enum { NO_TOKEN = UINT32_MAX, FEW_NAMES = 32 };
 
 /* What the text has to go on with. */
 enum state { WANT_VALUE, WANT_ELEMENT_OR_END, WANT_NAME, WANT_NAME_OR_END, AFTER_VALUE, DONE, FAILED };
@@ -309,7 +309,8 @@ static struct name name_of(const struct scanner *s, const struct token *token)
 
 	if (token->escaped)
 		name.text = value_unescape(name.text, s->arena);
-	memcpy(&name.head, name.text.ptr, name.text.len < 8 ? name.text.len : 8);
+	for (size_t i = 0; i < name.text.len && i < sizeof(name.head); i++)
+		name.head |= (uint64_t)(unsigned char)name.text.ptr[i] << 8 * i;
 	return name;
 }
 
@@ -329,12 +330,26 @@ static int compare_names(const void *a, const void *b)
 	return memcmp(x->text.ptr, y->text.ptr, x->text.len);
 }
 
+static bool is_among(const struct name *name, const struct name *names, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (same_name(name, &names[i]))
+			return true;
+	return false;
+}
+
+/* A name is compared with the ones before it only if one of them has the same bit in a filter. */
 static bool any_same(const struct name *names, uint32_t count)
 {
-	for (uint32_t i = 1; i < count; i++)
-		for (uint32_t j = 0; j < i; j++)
-			if (same_name(&names[i], &names[j]))
-				return true;
+	uint64_t filter = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t bit = UINT64_C(1) << (names[i].head * UINT64_C(0x9e3779b97f4a7c15) >> 58);
+
+		if (filter & bit && is_among(&names[i], names, i))
+			return true;
+		filter |= bit;
+	}
 	return false;
 }
 

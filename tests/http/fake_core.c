@@ -179,13 +179,13 @@ static void steer(struct request *req, struct str word, struct str rest)
 		req_fail(req, (enum rsc)number_of(rest), "refused on \"demand\"");
 	else if (str_eq(word, STR("size")))
 		answer->content = filler(req, number_of(rest));
-	else if (str_eq(word, STR("empty")))
-		answer->content = (struct str){0};
-	else if (str_eq(word, STR("etag")))
+	else if (!str_eq(word, STR("empty")))
+		answer->content = echo(req);
+	if (str_eq(word, STR("etag")))
 		answer->etag = rest;
-	else if (str_eq(word, STR("busy")))
+	if (str_eq(word, STR("busy")))
 		req->cse->is_busy = true;
-	else if (str_eq(word, STR("precondition")))
+	if (str_eq(word, STR("precondition")))
 		answer->precondition_failed = true;
 	if (str_eq(word, STR("partial"))) {
 		answer->is_partial = true;
@@ -205,12 +205,10 @@ void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct reque
 	req->reply = reply;
 	req->arg = arg;
 	req->answer.rsc = RSC_OK;
-	if (req->refused != RSC_NONE) {
+	if (req->refused != RSC_NONE)
 		req_fail(req, req->refused, "%s", req->refused_why);
-	} else {
-		req->answer.content = echo(req);
+	else
 		steer(req, word, rest);
-	}
 	if (str_eq(word, STR("wait")))
 		answer_late(req, number_of(rest));
 	else

@@ -68,7 +68,8 @@ static int watch_signals(struct server *server)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	server->signals = (struct loop_fd){.ready = signalled, .fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)};
+	server->signals =
+		(struct loop_fd){.ready = signalled, .fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)};
 	return loop_watch(server->loop, &server->signals, EPOLLIN);
 }
 

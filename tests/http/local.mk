@@ -1,1 +1,8 @@
-# The HTTP front and mapping.
+# The HTTP front and mapping, over raw sockets and without a core.
+check_PROGRAMS += http_test_server
+http_test_server_SOURCES = \
+	tests/http/http_test_server.c \
+	tests/http/fake_core.c tests/http/fake_core.h
+http_test_server_LDADD = libbindings.a libschemas.a libbase.a $(HTTP_PARSER_LIBS) $(CJSON_LIBS)
+TESTS += tests/http/test_http_raw.py
+EXTRA_DIST += tests/http/test_http_raw.py tests/http/raw.py

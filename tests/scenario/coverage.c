@@ -18,6 +18,8 @@ static void print_diagnosis(const char *diagnosis)
 	}
 }
 
+static void print_name(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+
 static void print_name(const char *format, va_list arguments)
 {
 	char name[300];
@@ -89,7 +91,8 @@ void coverage_init(struct coverage *coverage, const struct schema *schema)
 		if (!is_covered(type))
 			continue;
 		coverage->types = xrealloc(coverage->types, (coverage->count + 1) * sizeof(*coverage->types));
-		coverage->types[coverage->count++] = (struct covered_type){type, xzalloc(type->attr_count), false, false};
+		coverage->types[coverage->count++] =
+			(struct covered_type){type, xzalloc(type->attr_count), false, false};
 	}
 }
 
@@ -183,7 +186,8 @@ static bool is_listed(struct str table, struct str type, struct str row)
 	return false;
 }
 
-static void report_rows(struct coverage *coverage, struct tap *tap, const struct covered_type *covered, struct str unseen)
+static void report_rows(struct coverage *coverage, struct tap *tap, const struct covered_type *covered,
+			struct str unseen)
 {
 	const struct type_def *type = covered->type;
 	struct strbuf faults = {0};
@@ -198,8 +202,8 @@ static void report_rows(struct coverage *coverage, struct tap *tap, const struct
 			strbuf_addf(&faults, "in unseen.txt, but seen: %.*s\n", STR_ARG(name));
 	}
 	strbuf_add_char(&faults, '\0');
-	tap_point(tap, faults.len == 1, faults.ptr, "coverage: every attribute of %s was in an accepted request or an answer",
-		  type->name);
+	tap_point(tap, faults.len == 1, faults.ptr,
+		  "coverage: every attribute of %s was in an accepted request or an answer", type->name);
 	strbuf_finish(&faults);
 }
 
@@ -221,7 +225,8 @@ static void report_codes(struct coverage *coverage, struct tap *tap, struct str 
 		if (coverage->codes[i] && !listed[i])
 			strbuf_addf(&faults, "seen, but not in codes.txt: %zu\n", i);
 	strbuf_add_char(&faults, '\0');
-	tap_point(tap, faults.len == 1, faults.ptr, "coverage: every response status code of codes.txt was seen, and no other");
+	tap_point(tap, faults.len == 1, faults.ptr,
+		  "coverage: every response status code of codes.txt was seen, and no other");
 	strbuf_finish(&faults);
 }
 

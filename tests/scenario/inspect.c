@@ -51,8 +51,8 @@ static const char *inspect_part(struct inspection *inspection, const struct type
 			return wrong(inspection, "%.*s is no attribute of %s", STR_ARG(value_name(v)), type->name);
 		if (value_type(v) == VALUE_NULL && inspection->exchange->op != OP_RETRIEVE)
 			continue;
-		const char *fault = validate_kind(inspection->schema, type->attrs[row].kind, &type->attrs[row].constraint, v,
-						  inspection->arena);
+		const char *fault = validate_kind(inspection->schema, type->attrs[row].kind,
+						  &type->attrs[row].constraint, v, inspection->arena);
 
 		if (fault)
 			return wrong(inspection, "%.*s of the answer: %s", STR_ARG(value_name(v)), fault);
@@ -68,7 +68,8 @@ static int time_in(const struct attrs *attrs, unsigned name, struct arena *arena
 }
 
 /* What holds for every resource, TS-0001 9.6.1.3.1. */
-static const char *inspect_universal(struct inspection *inspection, const struct type_def *type, const struct attrs *attrs)
+static const char *inspect_universal(struct inspection *inspection, const struct type_def *type,
+				     const struct attrs *attrs)
 {
 	struct value ty = attrs_get(attrs, ATTR_resourceType), id = attrs_get(attrs, ATTR_resourceID);
 	struct value name = attrs_get(attrs, ATTR_resourceName);
@@ -149,7 +150,8 @@ static const char *inspect_content(struct inspection *inspection)
 	struct value content = doc_root(doc);
 
 	if (value_type(content) != VALUE_OBJECT || value_token(content)->count != 1)
-		return wrong(inspection, "the content has not exactly one member: %.*s", STR_ARG(inspection->reply->content));
+		return wrong(inspection, "the content has not exactly one member: %.*s",
+			     STR_ARG(inspection->reply->content));
 	if (rsc_is_success((enum rsc)inspection->reply->rsc))
 		return inspect_success(inspection, content);
 	return inspect_error(inspection, content);
@@ -174,7 +176,8 @@ static const char *inspect_http(struct inspection *inspection)
 {
 	const struct reply *reply = inspection->reply;
 	struct str rqi = parameter(inspection, PARAM_requestIdentifier);
-	struct str rvi = parameter(inspection, PARAM_releaseVersionIndicator), type = reply_header(reply, STR("Content-Type"));
+	struct str rvi = parameter(inspection, PARAM_releaseVersionIndicator),
+		   type = reply_header(reply, STR("Content-Type"));
 
 	if (rqi.ptr && !str_eq(reply_header(reply, STR("X-M2M-RI")), rqi))
 		return wrong(inspection, "X-M2M-RI is not the request's");

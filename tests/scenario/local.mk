@@ -13,4 +13,4 @@ EXTRA_DIST += tests/scenario/README.md tests/scenario/codes.txt tests/scenario/u
 	tests/scenario/etag.scn tests/scenario/expiration.scn tests/scenario/http.scn tests/scenario/instance.scn \
 	tests/scenario/node.scn tests/scenario/partial.scn tests/scenario/primitive.scn tests/scenario/refusals.scn \
 	tests/scenario/registration.scn tests/scenario/restart.scn tests/scenario/result_content.scn \
-	tests/scenario/retention.scn tests/scenario/store_failure.scn tests/scenario/types.scn tests/scenario/values.scn
+	tests/scenario/retention.scn tests/scenario/store_failure.scn tests/scenario/together.scn tests/scenario/types.scn tests/scenario/values.scn

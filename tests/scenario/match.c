@@ -12,7 +12,8 @@ void variables_set(struct variables *variables, struct str name, struct str json
 {
 	struct variable *variable = arena_alloc(variables->arena, sizeof(*variable));
 
-	*variable = (struct variable){variables->first, arena_copy(variables->arena, name), arena_copy(variables->arena, json)};
+	*variable = (struct variable){variables->first, arena_copy(variables->arena, name),
+				      arena_copy(variables->arena, json)};
 	variables->first = variable;
 }
 
@@ -66,8 +67,9 @@ static size_t expression_length(struct str text)
 				continue;
 		return len;
 	}
-	while (len < text.len && (isalnum((unsigned char)text.ptr[len]) || text.ptr[len] == '_' ||
-				  (text.ptr[len] == '.' && len + 1 < text.len && isalpha((unsigned char)text.ptr[len + 1]))))
+	while (len < text.len &&
+	       (isalnum((unsigned char)text.ptr[len]) || text.ptr[len] == '_' ||
+		(text.ptr[len] == '.' && len + 1 < text.len && isalpha((unsigned char)text.ptr[len + 1]))))
 		len++;
 	return len;
 }
@@ -254,7 +256,8 @@ static bool match_array(struct matching *matching, const struct node *pattern, s
 }
 
 /* Every item of the pattern is somewhere in the array; whole: and nothing else is. */
-static bool match_has(struct matching *matching, const struct node *operand, struct value v, const char *path, bool whole)
+static bool match_has(struct matching *matching, const struct node *operand, struct value v, const char *path,
+		      bool whole)
 {
 	size_t items = 0;
 
@@ -304,7 +307,8 @@ static bool match_operator(struct matching *matching, const struct node *pattern
 	bool holds;
 
 	if (str_eq(pattern->text, STR("like")))
-		holds = fnmatch(arena_cstr(arena, value_string(own, arena)), arena_cstr(arena, value_string(v, arena)), 0) == 0;
+		holds = fnmatch(arena_cstr(arena, value_string(own, arena)), arena_cstr(arena, value_string(v, arena)),
+				0) == 0;
 	else if (pattern->text.ptr[0] == 'a')
 		holds = compare(matching, own, v) > 0;
 	else

@@ -114,7 +114,8 @@ static struct str parse_name(struct cursor *cursor)
 		cursor->rest = str_from(cursor->rest, 1);
 		return str_make(quoted.ptr + 1, quoted.len - 2);
 	}
-	while (len + 1 < cursor->rest.len && !(cursor->rest.ptr[len] == ':' && isspace((unsigned char)cursor->rest.ptr[len + 1])))
+	while (len + 1 < cursor->rest.len &&
+	       !(cursor->rest.ptr[len] == ':' && isspace((unsigned char)cursor->rest.ptr[len + 1])))
 		len++;
 	if (len == 0 || len + 1 >= cursor->rest.len) {
 		cursor_fail(cursor, "a name needs a colon and a blank behind it");
@@ -160,7 +161,8 @@ static struct node *parse_group(struct cursor *cursor, char end)
 		if (peek_char(cursor) == ',')
 			cursor->rest = str_from(cursor->rest, 1);
 		else if (peek_char(cursor) != end)
-			cursor_fail(cursor, "a comma or '%c' is missing before: %.*s", end, (int)cursor->rest.len, cursor->rest.ptr);
+			cursor_fail(cursor, "a comma or '%c' is missing before: %.*s", end, (int)cursor->rest.len,
+				    cursor->rest.ptr);
 		cursor_skip_blanks(cursor);
 	}
 	cursor->rest = str_from(cursor->rest, 1);

@@ -8,10 +8,10 @@
 #include "schemas/value.h"
 
 enum node_kind {
-	NODE_LITERAL,  /* a number, true, false or null: the bytes as written */
-	NODE_STRING,   /* with its quotes */
-	NODE_WORD,     /* a bare word: a string, $variables in it are filled in; or the value of the one variable it is */
-	NODE_RAW,      /* raw '...': exact bytes */
+	NODE_LITERAL, /* a number, true, false or null: the bytes as written */
+	NODE_STRING,  /* with its quotes */
+	NODE_WORD, /* a bare word: a string, $variables in it are filled in; or the value of the one variable it is */
+	NODE_RAW,  /* raw '...': exact bytes */
 	NODE_OBJECT,
 	NODE_ARRAY,
 	NODE_ANY,      /* patterns only: * */

@@ -8,7 +8,7 @@ struct parser {
 	const char *path;
 	struct arena *arena;
 	struct scenario **next_scenario, *scenario;
-	struct statement **next_statement;
+	struct statement **next_statement, **behind_group; /* behind_group: NULL outside `together` */
 	unsigned line;
 	bool failed;
 };
@@ -42,8 +42,11 @@ static struct item **parse_item(struct cursor *cursor, struct item **last)
 	static const struct {
 		const char *word;
 		enum item_kind kind;
-	} words[] = {{"content", ITEM_CONTENT}, {"location", ITEM_LOCATION}, {"etag", ITEM_ETAG},
-		   {"status", ITEM_STATUS},   {"value", ITEM_VALUE}};
+	} words[] = {{"content", ITEM_CONTENT},
+		     {"location", ITEM_LOCATION},
+		     {"etag", ITEM_ETAG},
+		     {"status", ITEM_STATUS},
+		     {"value", ITEM_VALUE}};
 	struct item *item = arena_zalloc(cursor->arena, sizeof(*item));
 	struct str word = cursor_peek(cursor);
 
@@ -93,7 +96,8 @@ static void parse_expectation(struct cursor *cursor, struct expectation *expect)
 
 /* ---- requests ---- */
 
-static struct option *new_option(struct cursor *cursor, struct statement *statement, enum option_kind kind, struct str name)
+static struct option *new_option(struct cursor *cursor, struct statement *statement, enum option_kind kind,
+				 struct str name)
 {
 	struct option **last = &statement->options, *option = arena_zalloc(cursor->arena, sizeof(*option));
 
@@ -117,7 +121,8 @@ static bool parse_option(struct cursor *cursor, struct statement *statement)
 		if (!name.len || name.ptr[name.len - 1] != ':')
 			cursor_fail(cursor, "a header's name ends with a colon");
 		else
-			new_option(cursor, statement, OPTION_HEADER, str_make(name.ptr, name.len - 1))->value = node_parse(cursor);
+			new_option(cursor, statement, OPTION_HEADER, str_make(name.ptr, name.len - 1))->value =
+				node_parse(cursor);
 		return true;
 	}
 	if (equals) {
@@ -125,7 +130,8 @@ static bool parse_option(struct cursor *cursor, struct statement *statement)
 
 		name = str_make(word.ptr + condition, (size_t)(equals - word.ptr) - condition);
 		cursor->rest = str_from(cursor->rest, (size_t)(equals - word.ptr) + 1);
-		new_option(cursor, statement, condition ? OPTION_CONDITION : OPTION_PARAMETER, name)->value = node_parse(cursor);
+		new_option(cursor, statement, condition ? OPTION_CONDITION : OPTION_PARAMETER, name)->value =
+			node_parse(cursor);
 		return true;
 	}
 	if (str_starts(word, STR("no-"))) {
@@ -186,10 +192,10 @@ static void parse_repeat(struct cursor *cursor, struct statement *statement)
 {
 	if (str_to_i64(cursor_word(cursor), &statement->number) != 0)
 		cursor_fail(cursor, "repeat needs a number");
-	statement->repeated = arena_zalloc(cursor->arena, sizeof(*statement));
-	statement->repeated->line = statement->line;
-	statement->repeated->text = statement->text;
-	parse_statement(cursor, statement->repeated);
+	statement->inner = arena_zalloc(cursor->arena, sizeof(*statement));
+	statement->inner->line = statement->line;
+	statement->inner->text = statement->text;
+	parse_statement(cursor, statement->inner);
 }
 
 static void parse_rest(struct cursor *cursor, struct statement *statement)
@@ -222,6 +228,8 @@ static void parse_rest(struct cursor *cursor, struct statement *statement)
 	case STATEMENT_REFUSALS:
 		parse_request(cursor, statement);
 		break;
+	case STATEMENT_TOGETHER:
+		break;
 	}
 }
 
@@ -232,13 +240,21 @@ static void parse_statement(struct cursor *cursor, struct statement *statement)
 		enum statement_kind kind;
 		enum operation op;
 	} verbs[] = {
-		{"create", STATEMENT_REQUEST, OP_CREATE},   {"retrieve", STATEMENT_REQUEST, OP_RETRIEVE},
-		{"update", STATEMENT_REQUEST, OP_UPDATE},   {"delete", STATEMENT_REQUEST, OP_DELETE},
-		{"notify", STATEMENT_REQUEST, OP_NOTIFY},   {"as", STATEMENT_AS, OP_NONE},
-		{"peer", STATEMENT_PEER, OP_NONE},	    {"advance", STATEMENT_ADVANCE, OP_NONE},
-		{"restart", STATEMENT_RESTART, OP_NONE},    {"step-clock", STATEMENT_STEP_CLOCK, OP_NONE},
-		{"let", STATEMENT_LET, OP_NONE},	    {"repeat", STATEMENT_REPEAT, OP_NONE},
-		{"refusals", STATEMENT_REFUSALS, OP_CREATE}, {"store-fails", STATEMENT_STORE_FAILS, OP_NONE},
+		{"create", STATEMENT_REQUEST, OP_CREATE},
+		{"retrieve", STATEMENT_REQUEST, OP_RETRIEVE},
+		{"update", STATEMENT_REQUEST, OP_UPDATE},
+		{"delete", STATEMENT_REQUEST, OP_DELETE},
+		{"notify", STATEMENT_REQUEST, OP_NOTIFY},
+		{"as", STATEMENT_AS, OP_NONE},
+		{"peer", STATEMENT_PEER, OP_NONE},
+		{"advance", STATEMENT_ADVANCE, OP_NONE},
+		{"restart", STATEMENT_RESTART, OP_NONE},
+		{"step-clock", STATEMENT_STEP_CLOCK, OP_NONE},
+		{"let", STATEMENT_LET, OP_NONE},
+		{"repeat", STATEMENT_REPEAT, OP_NONE},
+		{"refusals", STATEMENT_REFUSALS, OP_CREATE},
+		{"store-fails", STATEMENT_STORE_FAILS, OP_NONE},
+		{"together", STATEMENT_TOGETHER, OP_NONE},
 	};
 	struct str verb = cursor_word(cursor);
 
@@ -267,6 +283,9 @@ static void open_scenario(struct parser *parser, struct str title)
 	*parser->next_scenario = parser->scenario = scenario;
 	parser->next_scenario = &scenario->next;
 	parser->next_statement = &scenario->statements;
+	if (parser->behind_group)
+		complain(parser, "`together` without `end`");
+	parser->behind_group = NULL;
 }
 
 /* `only http`: takes the other transport (or store) away. */
@@ -302,6 +321,8 @@ static void parse_config(struct parser *parser, struct cursor *cursor)
 	cursor->rest.len = 0;
 	while (setting->value.len && isspace((unsigned char)setting->value.ptr[setting->value.len - 1]))
 		setting->value.len--;
+	if (str_eq(setting->value, STR("\"\"")))
+		setting->value = STR("");
 	setting->next = parser->scenario->settings;
 	parser->scenario->settings = setting;
 }
@@ -317,6 +338,20 @@ static void add_statement(struct parser *parser, struct cursor *cursor, struct s
 	parser->next_statement = &statement->next;
 	if (statement->kind == STATEMENT_RESTART)
 		parser->scenario->where &= ~(unsigned)ON_MEMORY;
+	if (statement->kind == STATEMENT_TOGETHER) {
+		parser->scenario->where &= ~(unsigned)ON_HTTP;
+		parser->behind_group = parser->next_statement;
+		parser->next_statement = &statement->inner;
+	}
+}
+
+static void end_group(struct parser *parser)
+{
+	if (!parser->behind_group)
+		complain(parser, "`end` without `together`");
+	else
+		parser->next_statement = parser->behind_group;
+	parser->behind_group = NULL;
 }
 
 static void take_statement(struct parser *parser, struct str text)
@@ -340,6 +375,8 @@ static void take_statement(struct parser *parser, struct str text)
 	} else if (str_eq(word, STR("config"))) {
 		cursor_word(&cursor);
 		parse_config(parser, &cursor);
+	} else if (str_eq(word, STR("end"))) {
+		end_group(parser);
 	} else {
 		add_statement(parser, &cursor, text);
 	}

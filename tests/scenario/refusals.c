@@ -1,5 +1,6 @@
-/* The negative tests that follow from a type's rows: every M missing, every NP given, wrong kinds, values out of bounds,
- * null, and names the type does not know. The statement `refusals PARENT TYPE { a valid representation }` runs them. */
+/* The negative tests that follow from a type's rows: every M missing, every NP given, wrong kinds, values out of
+ * bounds, null, and names the type does not know. The statement `refusals PARENT TYPE { a valid representation }` runs
+ * them. */
 #include "tests/scenario/run.h"
 
 struct refusals {
@@ -9,7 +10,7 @@ struct refusals {
 	const struct type_def *type;
 	struct str root;
 	struct exchange create, update; /* what every attempt starts from */
-	struct value body; /* the valid representation */
+	struct value body;		/* the valid representation */
 	bool ok;
 };
 
@@ -80,7 +81,8 @@ static struct str variant(struct refusals *refusals, bool with_body, struct str 
 	struct strbuf out = {0};
 
 	strbuf_addf(&out, "{\"%.*s\":{", STR_ARG(refusals->root));
-	for (struct value v = value_first(refusals->body); with_body && !value_is_absent(v); v = value_next(refusals->body, v))
+	for (struct value v = value_first(refusals->body); with_body && !value_is_absent(v);
+	     v = value_next(refusals->body, v))
 		if (!str_eq(value_name(v), name))
 			add_member(&out, value_name(v), value_text(v));
 	if (json.ptr)
@@ -94,8 +96,8 @@ static struct str variant(struct refusals *refusals, bool with_body, struct str 
 
 /* ---- attempts ---- */
 
-static void attempt(struct refusals *refusals, const struct exchange *base, struct str content, int expected, const char *what,
-		    struct str name)
+static void attempt(struct refusals *refusals, const struct exchange *base, struct str content, int expected,
+		    const char *what, struct str name)
 {
 	struct exchange exchange = *base;
 	struct reply reply;
@@ -106,12 +108,12 @@ static void attempt(struct refusals *refusals, const struct exchange *base, stru
 		refusals->ok = false;
 	else if (reply.rsc != expected)
 		refusals->ok = run_fail(refusals->run, refusals->statement, "%s %s of %.*s: expected %d, came %d: %.*s",
-					base->op == OP_CREATE ? "CREATE" : "UPDATE", what, STR_ARG(name), expected, reply.rsc,
-					STR_ARG(content));
+					base->op == OP_CREATE ? "CREATE" : "UPDATE", what, STR_ARG(name), expected,
+					reply.rsc, STR_ARG(content));
 }
 
-static void attempt_value(struct refusals *refusals, const struct exchange *base, const struct attr_def *attr, struct str json,
-			  const char *what)
+static void attempt_value(struct refusals *refusals, const struct exchange *base, const struct attr_def *attr,
+			  struct str json, const char *what)
 {
 	struct str name = name_short(refusals->schema, attr->name);
 
@@ -126,12 +128,15 @@ static void attempt_bounds(struct refusals *refusals, const struct exchange *bas
 	if (attr->kind.base != KIND_UINT || attr->kind.is_list)
 		return;
 	for (size_t i = 0; no_integers[i]; i++)
-		attempt_value(refusals, base, attr, str_of(no_integers[i]), "with a number that is no unsigned integer");
+		attempt_value(refusals, base, attr, str_of(no_integers[i]),
+			      "with a number that is no unsigned integer");
 	if (constraint->is_set && constraint->max < INT64_MAX)
-		attempt_value(refusals, base, attr, arena_printf(&refusals->run->arena, "%lld", (long long)constraint->max + 1),
+		attempt_value(refusals, base, attr,
+			      arena_printf(&refusals->run->arena, "%lld", (long long)constraint->max + 1),
 			      "with more than the most");
 	if (constraint->is_set && constraint->min > 0)
-		attempt_value(refusals, base, attr, arena_printf(&refusals->run->arena, "%lld", (long long)constraint->min - 1),
+		attempt_value(refusals, base, attr,
+			      arena_printf(&refusals->run->arena, "%lld", (long long)constraint->min - 1),
 			      "with less than the least");
 }
 
@@ -149,7 +154,8 @@ static void attempt_wrong(struct refusals *refusals, const struct exchange *base
 				      "with a list of the wrong kind");
 	} else if (wrong) {
 		attempt_value(refusals, base, attr, str_of(wrong), "with a wrong kind");
-		attempt_value(refusals, base, attr, valid_value(refusals, (struct kind){attr->kind.base, true, attr->kind.of}),
+		attempt_value(refusals, base, attr,
+			      valid_value(refusals, (struct kind){attr->kind.base, true, attr->kind.of}),
 			      "with a list");
 	}
 	attempt_bounds(refusals, base, attr);
@@ -162,7 +168,8 @@ static void refuse_create(struct refusals *refusals)
 		bool may_be_null = attr->create == NULL_ONLY;
 
 		if (attr->create == M)
-			attempt_value(refusals, &refusals->create, attr, (struct str){0}, "without the mandatory attribute");
+			attempt_value(refusals, &refusals->create, attr, (struct str){0},
+				      "without the mandatory attribute");
 		if (attr->create == NP || may_be_null)
 			attempt_value(refusals, &refusals->create, attr, valid_value(refusals, attr->kind),
 				      "with an attribute that must not be present");
@@ -187,7 +194,8 @@ static void refuse_update(struct refusals *refusals)
 		}
 		attempt_wrong(refusals, &refusals->update, attr);
 		if (attr->cardinality == ONE && attr->name != ATTR_expirationTime)
-			attempt_value(refusals, &refusals->update, attr, STR("null"), "with null for what must be there");
+			attempt_value(refusals, &refusals->update, attr, STR("null"),
+				      "with null for what must be there");
 	}
 	attempt(refusals, &refusals->update, variant(refusals, false, STR("nosuch"), STR("1")), RSC_BAD_REQUEST,
 		"with an unknown attribute", STR("nosuch"));

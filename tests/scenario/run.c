@@ -60,7 +60,8 @@ static bool set_parameter(struct run *run, const struct statement *statement, co
 	if (option->kind != OPTION_ABSENT && !text.ptr)
 		return run_fail(run, statement, "%.*s: no such variable", STR_ARG(option->name));
 	if (str_eq(name, STR("if-match"))) {
-		exchange->accept_etag = str_eq(text, STR("*")) ? text : arena_printf(&run->arena, "\"%.*s\"", STR_ARG(text));
+		exchange->accept_etag =
+			str_eq(text, STR("*")) ? text : arena_printf(&run->arena, "\"%.*s\"", STR_ARG(text));
 		return true;
 	}
 	if (parameter == PARAM_COUNT)
@@ -89,8 +90,8 @@ static bool apply_option(struct run *run, const struct statement *statement, con
 
 bool run_prepare(struct run *run, const struct statement *statement, struct exchange *exchange)
 {
-	const struct type_def *type = statement->type.ptr ? schema_type_by_root(run->world.schema, run_root_name(run, statement)) :
-							    NULL;
+	const struct type_def *type =
+		statement->type.ptr ? schema_type_by_root(run->world.schema, run_root_name(run, statement)) : NULL;
 
 	memset(exchange, 0, sizeof(*exchange));
 	run->variables.now_us = clock_wall_us(&run->world.clock);
@@ -118,18 +119,16 @@ static void print_exchange(const struct run *run, const struct exchange *exchang
 	if (!run->trace)
 		return;
 	fprintf(run->trace, "# > op %d to %.*s from %.*s: %.*s\n# < %d (HTTP %u) %.*s\n", (int)exchange->op,
-		STR_ARG(exchange->param[PARAM_to]), STR_ARG(exchange->param[PARAM_from]), STR_ARG(exchange->content), reply->rsc,
-		reply->status, STR_ARG(reply->content));
+		STR_ARG(exchange->param[PARAM_to]), STR_ARG(exchange->param[PARAM_from]), STR_ARG(exchange->content),
+		reply->rsc, reply->status, STR_ARG(reply->content));
 }
 
-bool run_exchange(struct run *run, const struct statement *statement, const struct exchange *exchange, struct reply *reply)
+/* What is done with every answer. */
+static bool take_reply(struct run *run, const struct statement *statement, const struct exchange *exchange,
+		       const struct reply *reply)
 {
 	const char *fault;
 
-	memset(reply, 0, sizeof(*reply));
-	fault = run->transport->perform(&run->world, exchange, &run->arena, reply);
-	if (fault)
-		return run_fail(run, statement, "%s", fault);
 	print_exchange(run, exchange, reply);
 	if (reply->rsc > 0 && reply->rsc < 10000)
 		run->coverage->codes[reply->rsc] = true;
@@ -142,6 +141,18 @@ bool run_exchange(struct run *run, const struct statement *statement, const stru
 		return run_fail(run, statement, "code %d: %s", reply->rsc, fault);
 	fault = cse_check(run->world.cse);
 	return fault ? run_fail(run, statement, "cse_check: %s", fault) : true;
+}
+
+bool run_exchange(struct run *run, const struct statement *statement, const struct exchange *exchange,
+		  struct reply *reply)
+{
+	const char *fault;
+
+	memset(reply, 0, sizeof(*reply));
+	fault = run->transport->perform(&run->world, exchange, &run->arena, reply);
+	if (fault)
+		return run_fail(run, statement, "%s", fault);
+	return take_reply(run, statement, exchange, reply);
 }
 
 /* ---- the answer ---- */
@@ -166,7 +177,8 @@ static bool contains_nocase(struct str text, struct str words)
 }
 
 /* A pattern against plain text. */
-static bool match_text(struct run *run, struct matching *matching, const struct node *pattern, struct str text, const char *what)
+static bool match_text(struct run *run, struct matching *matching, const struct node *pattern, struct str text,
+		       const char *what)
 {
 	struct doc *doc = arena_zalloc(&run->arena, sizeof(*doc));
 	struct decode_error error;
@@ -196,11 +208,12 @@ static bool check_root(struct run *run, const struct statement *statement, struc
 	struct str came = value_is_absent(member) ? STR("no content") : value_name(member);
 	struct str want = memchr(name.ptr, ':', name.len) ? name : arena_join(&run->arena, STR("m2m:"), name, STR(""));
 
-	return str_eq(came, want) ? true :
-				    run_fail(run, statement, "expected %.*s, came %.*s", STR_ARG(want), STR_ARG(came));
+	return str_eq(came, want) ? true
+				  : run_fail(run, statement, "expected %.*s, came %.*s", STR_ARG(want), STR_ARG(came));
 }
 
-static bool check_text_item(struct run *run, const struct item *item, const struct reply *reply, struct matching *matching)
+static bool check_text_item(struct run *run, const struct item *item, const struct reply *reply,
+			    struct matching *matching)
 {
 	switch (item->kind) {
 	case ITEM_LOCATION:
@@ -208,7 +221,9 @@ static bool check_text_item(struct run *run, const struct item *item, const stru
 	case ITEM_ETAG:
 		return match_text(run, matching, item->node, reply->etag, "etag");
 	case ITEM_STATUS:
-		return match_text(run, matching, &(struct node){.kind = NODE_WORD, .text = node_text(item->node, &run->variables)},
+		return !run->transport->is_http ||
+		       match_text(run, matching,
+				  &(struct node){.kind = NODE_WORD, .text = node_text(item->node, &run->variables)},
 				  arena_printf(&run->arena, "%u", reply->status), "HTTP status");
 	default: {
 		struct str name = item->name;
@@ -222,7 +237,8 @@ static bool check_text_item(struct run *run, const struct item *item, const stru
 	}
 }
 
-static bool check_item(struct run *run, const struct statement *statement, const struct item *item, const struct reply *reply)
+static bool check_item(struct run *run, const struct statement *statement, const struct item *item,
+		       const struct reply *reply)
 {
 	struct value member = content_member(run, reply);
 	struct matching matching = {.variables = &run->variables};
@@ -240,7 +256,8 @@ static bool check_item(struct run *run, const struct statement *statement, const
 		variables_set(&run->variables, item->name, arena_printf(&run->arena, "\"%.*s\"", STR_ARG(reply->etag)));
 		return true;
 	case ITEM_NO_CONTENT:
-		return reply->content.len == 0 ? true : run_fail(run, statement, "a content: %.*s", STR_ARG(reply->content));
+		return reply->content.len == 0 ? true
+					       : run_fail(run, statement, "a content: %.*s", STR_ARG(reply->content));
 	case ITEM_VALUE:
 		holds = node_match(&matching, item->node, member, "");
 		break;
@@ -291,6 +308,60 @@ static bool run_request(struct run *run, const struct statement *statement)
 	return run_exchange(run, statement, &exchange, &reply) && check_reply(run, statement, &reply);
 }
 
+/* ---- requests that are under way at the same time ---- */
+
+struct companion {
+	struct companion *next;
+	const struct statement *statement;
+	struct exchange exchange;
+	struct reply reply;
+	struct flight flight;
+};
+
+static bool prepare_companion(struct run *run, const struct statement *statement, struct companion ***last)
+{
+	struct companion *companion;
+
+	if (statement->kind == STATEMENT_REPEAT) {
+		for (int64_t i = 1; i <= statement->number; i++) {
+			variables_set(&run->variables, STR("n"), arena_printf(&run->arena, "%lld", (long long)i));
+			if (!prepare_companion(run, statement->inner, last))
+				return false;
+		}
+		return true;
+	}
+	if (statement->kind != STATEMENT_REQUEST)
+		return run_fail(run, statement, "only requests go together");
+	companion = arena_zalloc(&run->arena, sizeof(*companion));
+	companion->statement = statement;
+	**last = companion;
+	*last = &companion->next;
+	return run_prepare(run, statement, &companion->exchange);
+}
+
+static bool run_together(struct run *run, const struct statement *statement)
+{
+	struct companion *first = NULL, **last = &first;
+	bool ok = true;
+
+	for (const struct statement *inner = statement->inner; inner; inner = inner->next)
+		if (!prepare_companion(run, inner, &last))
+			return false;
+	for (struct companion *c = first; c; c = c->next) {
+		const char *fault = core_submit(&run->world, &c->exchange, &run->arena, &c->reply, &c->flight);
+
+		if (fault)
+			return run_fail(run, c->statement, "%s", fault);
+	}
+	for (struct companion *c = first; c; c = c->next) {
+		if (!core_wait(&run->world, &c->flight))
+			return run_fail(run, c->statement, "no answer");
+		ok = take_reply(run, c->statement, &c->exchange, &c->reply) &&
+		     check_reply(run, c->statement, &c->reply) && ok;
+	}
+	return ok;
+}
+
 /* ---- other statements ---- */
 
 static bool run_statement(struct run *run, const struct statement *statement);
@@ -299,7 +370,7 @@ static bool run_repeat(struct run *run, const struct statement *statement)
 {
 	for (int64_t i = 1; i <= statement->number; i++) {
 		variables_set(&run->variables, STR("n"), arena_printf(&run->arena, "%lld", (long long)i));
-		if (!run_statement(run, statement->repeated))
+		if (!run_statement(run, statement->inner))
 			return false;
 	}
 	return true;
@@ -340,7 +411,8 @@ static bool run_statement(struct run *run, const struct statement *statement)
 {
 	switch (statement->kind) {
 	case STATEMENT_AS:
-		run->originator = node_text(&(struct node){.kind = NODE_WORD, .text = statement->name}, &run->variables);
+		run->originator =
+			node_text(&(struct node){.kind = NODE_WORD, .text = statement->name}, &run->variables);
 		return true;
 	case STATEMENT_PEER:
 		return run_peer(run, statement);
@@ -350,9 +422,9 @@ static bool run_statement(struct run *run, const struct statement *statement)
 	case STATEMENT_STEP_CLOCK:
 		return run_clock(run, statement);
 	case STATEMENT_RESTART:
-		return world_restart(&run->world, statement->number) == 0 ?
-			       true :
-			       run_fail(run, statement, "%s", run->world.message);
+		return world_restart(&run->world, statement->number) == 0
+			       ? true
+			       : run_fail(run, statement, "%s", run->world.message);
 	case STATEMENT_LET:
 		return run_let(run, statement);
 	case STATEMENT_REPEAT:
@@ -360,6 +432,8 @@ static bool run_statement(struct run *run, const struct statement *statement)
 	case STATEMENT_STORE_FAILS:
 		store_faulty_set(run->world.store, (unsigned)statement->number - 1, 1, ERROR_IO);
 		return true;
+	case STATEMENT_TOGETHER:
+		return run_together(run, statement);
 	case STATEMENT_REFUSALS:
 		return run_refusals(run, statement);
 	}
@@ -376,9 +450,9 @@ bool run_scenario(struct run *run, struct schema *schema, bool sqlite)
 		return false;
 	}
 	for (const struct statement *statement = run->scenario->statements; statement; statement = statement->next)
-		if (!run_statement(run, statement))
+		if (!run_statement(run, statement) && !run->keeps_going)
 			return false;
-	return true;
+	return run->failure.len == 0;
 }
 
 void run_finish(struct run *run)

@@ -17,6 +17,7 @@ struct run {
 	struct str originator;
 	struct peer peer;
 	unsigned requests;
+	bool keeps_going;      /* after a failure, with the next statement */
 	struct strbuf failure; /* lines; empty: all is well */
 	FILE *trace;	       /* NULL, or where every request and answer is printed */
 };
@@ -28,7 +29,8 @@ void run_finish(struct run *run);
 /* The request that a statement describes; false: run->failure says why not. */
 bool run_prepare(struct run *run, const struct statement *statement, struct exchange *exchange);
 /* Sends it, has the answer inspected and noted. false: run->failure says why. */
-bool run_exchange(struct run *run, const struct statement *statement, const struct exchange *exchange, struct reply *reply);
+bool run_exchange(struct run *run, const struct statement *statement, const struct exchange *exchange,
+		  struct reply *reply);
 /* Adds "file:line: ..." to run->failure and returns false. */
 bool run_fail(struct run *run, const struct statement *statement, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

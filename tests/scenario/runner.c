@@ -8,7 +8,8 @@
 struct options {
 	bool verbose;
 	bool no_coverage;
-	const char *title; /* only scenarios with this in their title */
+	bool keeps_going;
+	const char *title;   /* only scenarios with this in their title */
 	char directory[500]; /* of the scenarios */
 	char **files;
 	int file_count;
@@ -37,13 +38,14 @@ static void run_one(struct session *session, const struct scenario_file *file, c
 		.scenario = scenario,
 		.transport = transport,
 		.coverage = &session->coverage,
+		.keeps_going = session->options.keeps_going,
 		.trace = session->options.verbose ? stdout : NULL,
 	};
 	bool ok = run_scenario(&run, session->schema, sqlite);
 
 	strbuf_add_char(&run.failure, '\0');
-	tap_point(&session->tap, ok, run.failure.ptr, "%s: %.*s [%s, %s]", base_name(file->path), STR_ARG(scenario->title),
-		  transport->name, sqlite ? "sqlite" : "memory");
+	tap_point(&session->tap, ok, run.failure.ptr, "%s: %.*s [%s, %s]", base_name(file->path),
+		  STR_ARG(scenario->title), transport->name, sqlite ? "sqlite" : "memory");
 	run_finish(&run);
 }
 
@@ -151,11 +153,13 @@ static int read_options(struct options *options, int argc, char **argv)
 	int option;
 
 	snprintf(options->directory, sizeof(options->directory), "%s/tests/scenario", source ? source : ".");
-	while ((option = getopt(argc, argv, "vct:")) != -1) {
+	while ((option = getopt(argc, argv, "vckt:")) != -1) {
 		if (option == 'v')
 			options->verbose = true;
 		else if (option == 'c')
 			options->no_coverage = true;
+		else if (option == 'k')
+			options->keeps_going = true;
 		else if (option == 't')
 			options->title = optarg;
 		else
@@ -174,8 +178,11 @@ int main(int argc, char **argv)
 	const struct type_def *const *types = registry_types(&count);
 
 	if (read_options(&session.options, argc, argv) != 0) {
-		fprintf(stderr, "usage: %s [-v] [-c] [-t WORDS] [FILE ...]\n"
-				"-v prints every request and answer, -c leaves the coverage out, -t picks titles\n", argv[0]);
+		fprintf(stderr,
+			"usage: %s [-v] [-c] [-k] [-t WORDS] [FILE ...]\n"
+			"-v prints every request and answer, -k goes on after a failure, -c leaves the coverage out, "
+			"-t picks titles\n",
+			argv[0]);
 		return 2;
 	}
 	arena_init(&session.arena);

@@ -6,17 +6,17 @@
 #include "tests/scenario/node.h"
 
 enum item_kind {
-	ITEM_ROOT,	 /* name of the content's one member */
-	ITEM_VALUE,	 /* that member's value, as a subset */
-	ITEM_CONTENT,	 /* the whole content, exactly */
+	ITEM_ROOT,    /* name of the content's one member */
+	ITEM_VALUE,   /* that member's value, as a subset */
+	ITEM_CONTENT, /* the whole content, exactly */
 	ITEM_NO_CONTENT,
-	ITEM_DBG,	 /* words in m2m:dbg */
-	ITEM_CAPTURE,	 /* as $x */
+	ITEM_DBG,	   /* words in m2m:dbg */
+	ITEM_CAPTURE,	   /* as $x */
 	ITEM_CAPTURE_ETAG, /* etag as $x */
 	ITEM_LOCATION,
 	ITEM_ETAG,
-	ITEM_STATUS,	 /* HTTP only, instead of the one that belongs to the code */
-	ITEM_HEADER,	 /* HTTP only */
+	ITEM_STATUS, /* HTTP only, instead of the one that belongs to the code */
+	ITEM_HEADER, /* HTTP only */
 };
 
 struct item {
@@ -50,6 +50,7 @@ enum statement_kind {
 	STATEMENT_LET,
 	STATEMENT_REPEAT,
 	STATEMENT_STORE_FAILS,
+	STATEMENT_TOGETHER, /* requests that are all submitted before the first is answered */
 	STATEMENT_REFUSALS, /* the negative tests that follow from a type's rows */
 };
 
@@ -59,10 +60,10 @@ struct statement {
 	unsigned line;
 	struct str text; /* as written, for messages */
 
-	struct str name;  /* of AS, PEER, LET */
-	int64_t number;	  /* microseconds, repetitions, calls until the store fails */
-	struct node *value; /* of LET */
-	struct statement *repeated;
+	struct str name;	 /* of AS, PEER, LET */
+	int64_t number;		 /* microseconds, repetitions, calls until the store fails */
+	struct node *value;	 /* of LET */
+	struct statement *inner; /* of REPEAT; the first of TOGETHER */
 
 	/* of a request and of REFUSALS */
 	enum operation op;

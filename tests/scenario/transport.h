@@ -35,10 +35,24 @@ struct transport {
 	const char *name;
 	bool is_http;
 	/* NULL, or why there is no answer. */
-	const char *(*perform)(struct world *world, const struct exchange *exchange, struct arena *arena, struct reply *reply);
+	const char *(*perform)(struct world *world, const struct exchange *exchange, struct arena *arena,
+			       struct reply *reply);
 };
 
 extern const struct transport transport_core, transport_http;
+
+/* Over core only: a request that is under way while others are submitted. */
+struct flight {
+	struct arena *arena;
+	struct reply *reply;
+	bool done;
+};
+
+/* NULL, or why it could not be submitted. The answer is in *reply once flight->done. */
+const char *core_submit(struct world *world, const struct exchange *exchange, struct arena *arena, struct reply *reply,
+			struct flight *flight);
+/* false: no answer in a long time. */
+bool core_wait(struct world *world, const struct flight *flight);
 
 /* A header of the reply; ptr NULL: not there. */
 struct str reply_header(const struct reply *reply, struct str name);

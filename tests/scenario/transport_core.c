@@ -1,31 +1,25 @@
 /* Requests handed to the CSE as a binding would. */
 #include "tests/scenario/transport.h"
 
-struct pending {
-	struct arena *arena;
-	struct reply *reply;
-	bool done;
-};
-
 static void take_answer(struct request *req, void *arg)
 {
-	struct pending *pending = arg;
+	struct flight *flight = arg;
 	const struct answer *answer = &req->answer;
 
-	pending->reply->rsc = (int)answer->rsc;
-	pending->reply->content = arena_copy(pending->arena, answer->content.ptr ? answer->content : STR(""));
-	pending->reply->location = arena_copy(pending->arena, answer->location.ptr ? answer->location : STR(""));
-	pending->reply->etag = arena_copy(pending->arena, answer->etag.ptr ? answer->etag : STR(""));
-	pending->done = true;
+	flight->reply->rsc = (int)answer->rsc;
+	flight->reply->content = arena_copy(flight->arena, answer->content.ptr ? answer->content : STR(""));
+	flight->reply->location = arena_copy(flight->arena, answer->location.ptr ? answer->location : STR(""));
+	flight->reply->etag = arena_copy(flight->arena, answer->etag.ptr ? answer->etag : STR(""));
+	flight->done = true;
 	request_release(req);
 }
 
-static const char *perform_core(struct world *world, const struct exchange *exchange, struct arena *arena, struct reply *reply)
+const char *core_submit(struct world *world, const struct exchange *exchange, struct arena *arena, struct reply *reply,
+			struct flight *flight)
 {
-	enum { ROUNDS_AT_MOST = 1000 };
-	struct pending pending = {arena, reply, false};
 	struct request *req = request_create(world->cse);
 
+	*flight = (struct flight){arena, reply, false};
 	if (!req)
 		return "the CSE takes no more requests";
 	memcpy(req->param, exchange->param, sizeof(req->param));
@@ -36,10 +30,28 @@ static const char *perform_core(struct world *world, const struct exchange *exch
 	req->accept_etag = exchange->accept_etag;
 	req->peer = exchange->peer;
 	req->binding = "scenario";
-	cse_submit(world->cse, req, take_answer, &pending);
-	for (int i = 0; i < ROUNDS_AT_MOST && !pending.done; i++)
-		loop_round(world->loop, 10);
-	return pending.done ? NULL : "no answer";
+	cse_submit(world->cse, req, take_answer, flight);
+	return NULL;
+}
+
+bool core_wait(struct world *world, const struct flight *flight)
+{
+	enum { ROUNDS_AT_MOST = 1000 };
+
+	for (int i = 0; i < ROUNDS_AT_MOST && !flight->done; i++)
+		loop_round(world->loop, i == 0 ? 0 : 10); /* the end of the first round sends the change to the store */
+	return flight->done;
+}
+
+static const char *perform_core(struct world *world, const struct exchange *exchange, struct arena *arena,
+				struct reply *reply)
+{
+	struct flight flight;
+	const char *fault = core_submit(world, exchange, arena, reply, &flight);
+
+	if (fault)
+		return fault;
+	return core_wait(world, &flight) ? NULL : "no answer";
 }
 
 const struct transport transport_core = {"core", false, perform_core};

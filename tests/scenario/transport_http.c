@@ -1,5 +1,5 @@
-/* Requests written as HTTP/1.1 to the binding's loopback socket, TS-0009. The client's socket is watched by the loop that
- * the CSE runs on. */
+/* Requests written as HTTP/1.1 to the binding's loopback socket, TS-0009. The client's socket is watched by the loop
+ * that the CSE runs on. */
 #include "tests/scenario/transport.h"
 
 #include <arpa/inet.h>
@@ -9,8 +9,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-extern const struct binding binding_http;
 
 /* Parameters that travel as headers, TS-0009 6.4; the others are in the query. */
 static const struct {
@@ -146,7 +144,8 @@ static void add_request(struct strbuf *out, const struct exchange *exchange, str
 		if (exchange->param[i].ptr && header_of(i))
 			strbuf_addf(out, "%s: %.*s\r\n", header_of(i), STR_ARG(exchange->param[i]));
 	for (unsigned i = 0; i < exchange->header_count; i++)
-		strbuf_addf(out, "%.*s: %.*s\r\n", STR_ARG(exchange->headers[i].name), STR_ARG(exchange->headers[i].value));
+		strbuf_addf(out, "%.*s: %.*s\r\n", STR_ARG(exchange->headers[i].name),
+			    STR_ARG(exchange->headers[i].value));
 	if (exchange->accept_etag.ptr)
 		strbuf_addf(out, "If-Match: %.*s\r\n", STR_ARG(exchange->accept_etag));
 	if (ty.ptr)
@@ -244,7 +243,7 @@ static void client_ready(struct loop_fd *watch, uint32_t events)
 
 static int connect_to(struct world *world)
 {
-	const char *address = binding_http.address(world->http), *port = strrchr(address, ':');
+	const char *address = world->http_binding->address(world->http), *port = strrchr(address, ':');
 	struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	int64_t number;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -313,7 +312,8 @@ static const char *converse(struct world *world, struct client *client, struct s
 	return client->reply->rsc ? NULL : "no X-M2M-RSC in the answer";
 }
 
-static const char *perform_http(struct world *world, const struct exchange *exchange, struct arena *arena, struct reply *reply)
+static const char *perform_http(struct world *world, const struct exchange *exchange, struct arena *arena,
+				struct reply *reply)
 {
 	struct client client = {.watch = {client_ready, -1}, .arena = arena, .reply = reply};
 	struct strbuf bytes = {0};

@@ -1,12 +1,11 @@
 /* Opening and closing the CSE that a scenario runs against. */
 #include "tests/scenario/world.h"
 
+#include "bindings/registry.h"
 #include "resources/registry.h"
 
 #include <dirent.h>
 #include <unistd.h>
-
-extern const struct binding binding_http;
 
 static const struct cse_config defaults = {
 	.id = "/id-in",
@@ -16,7 +15,7 @@ static const struct cse_config defaults = {
 	.admin = "CAdmin",
 	.releases = "2a,3,4,5",
 	.ae_originators = "C*,S*",
-	.points_of_access = "",
+	.points_of_access = "http://127.0.0.1:8080",
 	.decode = {.bytes = 1 << 20, .depth = 32, .tokens = 20000},
 	.max_requests = 100,
 	.cache_bytes = 1 << 20,
@@ -87,10 +86,11 @@ static int configure(struct world *world, const struct scenario *scenario)
 
 		for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 			if (str_eq(setting->key, str_of(settings[i].key)))
-				status = apply_setting(world, settings[i].kind, (char *)&world->config + settings[i].offset,
-						       setting->value);
+				status = apply_setting(world, settings[i].kind,
+						       (char *)&world->config + settings[i].offset, setting->value);
 		if (status != 0) {
-			snprintf(world->message, sizeof(world->message), "config %.*s: not understood", STR_ARG(setting->key));
+			snprintf(world->message, sizeof(world->message), "config %.*s: not understood",
+				 STR_ARG(setting->key));
 			return -1;
 		}
 	}
@@ -120,7 +120,13 @@ static int open_http(struct world *world)
 		.drain_timeout_ms = 5000,
 	};
 
-	return binding_http.open(world->cse, world->loop, &config, &world->http, world->message, sizeof(world->message));
+	world->http_binding = binding_find("http");
+	if (!world->http_binding) {
+		snprintf(world->message, sizeof(world->message), "there is no HTTP binding");
+		return -1;
+	}
+	return world->http_binding->open(world->cse, world->loop, &config, &world->http, world->message,
+					 sizeof(world->message));
 }
 
 static int open_store(struct world *world)
@@ -160,7 +166,7 @@ static void close_all(struct world *world)
 	if (world->cse)
 		world_settle(world);
 	if (world->http)
-		binding_http.close(world->http);
+		world->http_binding->close(world->http);
 	if (world->cse)
 		cse_close(world->cse);
 	if (world->store)
@@ -170,23 +176,37 @@ static void close_all(struct world *world)
 	world->store = NULL;
 }
 
-int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http, FILE *log)
+/* Without a trace only what an operator must act on is shown, and not even that where the store fails on purpose. */
+static int open_log(struct world *world, FILE *trace)
+{
+	world->log = (struct log){trace ? LOG_DEBUG : LOG_ERROR, LOG_TEXT, trace ? trace : stderr};
+	if (trace || !world->may_fail)
+		return 0;
+	world->silence = fopen("/dev/null", "we");
+	if (!world->silence)
+		return -1;
+	world->log.out = world->silence;
+	return 0;
+}
+
+int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http,
+	       FILE *log)
 {
 	const char *base = getenv("TMPDIR");
 
 	memset(world, 0, sizeof(*world));
 	arena_init(&world->arena);
 	clock_init_virtual(&world->clock, WORLD_START_S * (int64_t)1000000);
-	world->log = (struct log){log ? LOG_DEBUG : LOG_ERROR, LOG_TEXT, log ? log : stderr};
 	world->loop = loop_create(&world->clock);
 	world->schema = schema;
 	world->may_fail = wants_failing_store(scenario);
-	if (world->may_fail && !log)
-		world->log.level = (enum log_level)-1;
+	if (open_log(world, log) != 0)
+		return -1;
 	if (configure(world, scenario) != 0)
 		return -1;
 	if (sqlite) {
-		snprintf(world->directory, sizeof(world->directory), "%.40s/copse-scenario-XXXXXX", base ? base : "/tmp");
+		snprintf(world->directory, sizeof(world->directory), "%.40s/copse-scenario-XXXXXX",
+			 base ? base : "/tmp");
 		if (!mkdtemp(world->directory)) {
 			snprintf(world->message, sizeof(world->message), "no temporary directory: %m");
 			world->directory[0] = '\0';
@@ -225,6 +245,8 @@ void world_finish(struct world *world)
 		loop_destroy(world->loop);
 	if (world->directory[0])
 		remove_directory(world->directory);
+	if (world->silence)
+		fclose(world->silence);
 	arena_finish(&world->arena);
 }
 
@@ -233,7 +255,7 @@ void world_settle(struct world *world)
 	enum { ROUNDS_AT_LEAST = 4, ROUNDS_AT_MOST = 3000 };
 
 	for (int i = 0; i < ROUNDS_AT_MOST && (i < ROUNDS_AT_LEAST || !cse_is_idle(world->cse)); i++)
-		loop_round(world->loop, i < ROUNDS_AT_LEAST ? 0 : 10);
+		loop_round(world->loop, i < ROUNDS_AT_LEAST ? 0 : 1);
 }
 
 void world_advance(struct world *world, int64_t us)

@@ -14,17 +14,20 @@ struct world {
 	struct cse_config config;
 	struct store *store, *inner; /* inner: what a failing store wraps */
 	struct cse *cse;
+	const struct binding *http_binding;
 	struct binding_state *http; /* NULL: not opened */
 	struct arena arena;	    /* strings of the configuration */
 	char directory[64];	    /* of the database; empty: the store is in memory */
 	char message[300];	    /* what could not be opened */
+	FILE *silence;		    /* where expected errors are logged */
 	bool may_fail;		    /* the store is wrapped so that it can be made to fail */
 };
 
 enum { WORLD_START_S = 1767225600 }; /* 2026-01-01T00:00:00Z, where every scenario begins */
 
 /* 0, or -1 and world->message; world_finish either way. */
-int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http, FILE *log);
+int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http,
+	       FILE *log);
 void world_finish(struct world *world);
 /* Closes everything down to the store and opens it again after down_us. 0, or -1 and world->message. */
 int world_restart(struct world *world, int64_t down_us);

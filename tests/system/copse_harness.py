@@ -2,6 +2,7 @@
 keep-alive socket, a crowd of such connections that send at the same time, and TAP."""
 
 import atexit
+import itertools
 import json
 import os
 import re
@@ -54,13 +55,21 @@ def main():
             print("ok %d - %s" % (number, sentence), flush=True)
         except Skip as reason:
             print("ok %d - %s # SKIP %s" % (number, sentence, reason), flush=True)
-        except Exception:
+        except Exception as fault:
             failed += 1
-            comment(traceback.format_exc())
+            comment(fault_text(fault))
             print("not ok %d - %s" % (number, sentence), flush=True)
         finally:
             stop_all()
     sys.exit(1 if failed else 0)
+
+
+def fault_text(fault):
+    """Where a rule was broken and how; the whole way there if it is another fault."""
+    frames = [frame for frame in traceback.extract_tb(fault.__traceback__) if frame.filename != __file__]
+    if not isinstance(fault, AssertionError) or not frames:
+        return "".join(traceback.format_exception(fault))
+    return "%s:%d: %s" % (os.path.basename(frames[-1].filename), frames[-1].lineno, fault)
 
 
 def expect(condition, text):
@@ -128,17 +137,17 @@ class Server:
             arguments += ["--set", "%s=%s" % (key, value)]
         return arguments
 
-    def start(self, wrapper=()):
-        """Starts it and waits for the first answer. wrapper: words in front of the command (taskset ...)."""
-        self.launch(wrapper)
+    def start(self, wrapper=(), **options):
+        """Starts it and waits for the first answer. wrapper: words in front of the command (taskset ...); options: for Popen."""
+        self.launch(wrapper, **options)
         self.wait_ready()
         return self
 
-    def launch(self, wrapper=()):
+    def launch(self, wrapper=(), **options):
         self.port, self.welcome = None, ""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([*wrapper, *self.command()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                            stderr=log, env=clean_environment(self.env))
+                                            stderr=log, env=clean_environment(self.env), **options)
         self.pid = self.process.pid
         RUNNING.append(self)
 
@@ -147,9 +156,10 @@ class Server:
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             while self.port is None:
-                expect(selector.select(max(0, deadline - time.monotonic())), "the server says nothing\n" + self.log())
+                expect(selector.select(max(0, deadline - time.monotonic())), "the server says nothing")
                 data = os.read(self.process.stdout.fileno(), 65536)
-                expect(data, "the server ended with code %s\n%s" % (self.process.wait(), self.log()))
+                if not data:
+                    raise AssertionError("the server ended with code %s\n%s" % (self.process.wait(), self.log()))
                 self.welcome += data.decode()
                 found = re.search(r"http://[^\s/]*:(\d+)", self.welcome)
                 self.port = int(found.group(1)) if found else None
@@ -160,7 +170,7 @@ class Server:
                 expect_equal(answer.status, 200, "first GET /cse-in")
                 return
             except OSError:
-                expect(self.process.poll() is None and time.monotonic() < deadline, "no answer\n" + self.log())
+                expect(self.process.poll() is None and time.monotonic() < deadline, "no answer")
                 time.sleep(0.01)
 
     def client(self, **options):
@@ -168,6 +178,10 @@ class Server:
 
     def is_running(self):
         return self.process is not None and self.process.poll() is None
+
+    def expect_running(self):
+        expect(self.is_running(), "the server has ended with code %s: %s" %
+               (self.process and self.process.returncode, self.log()))
 
     def log(self):
         """What it has written to standard error so far, over all starts."""
@@ -249,13 +263,16 @@ class Answer:
         return "<%d rsc %d %s>" % (self.status, self.rsc, self.body[:300].decode(errors="replace"))
 
 
-def request_bytes(method, path, body=None, ty=None, origin=ADMIN, ri="1", headers=()):
-    """A request as it goes over the wire. body: bytes, text or what json.dumps takes."""
+NUMBERS = itertools.count(1)
+
+
+def request_bytes(method, path, body=None, ty=None, origin=ADMIN, ri=None, headers=()):
+    """A request as it goes over the wire. body: bytes, text or what json.dumps takes; ri: its own if None."""
     if body is not None and not isinstance(body, (bytes, str)):
         body = json.dumps(body, separators=(",", ":"))
     if isinstance(body, str):
         body = body.encode()
-    lines = ["%s %s HTTP/1.1" % (method, path), "Host: localhost", "X-M2M-RI: " + ri, "X-M2M-RVI: 3"]
+    lines = ["%s %s HTTP/1.1" % (method, path), "Host: localhost", "X-M2M-RI: %s" % (ri or next(NUMBERS)), "X-M2M-RVI: 3"]
     if origin is not None:
         lines.append("X-M2M-Origin: " + origin)
     if body is not None:
@@ -298,7 +315,6 @@ class Client:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = Reader()
         self.origin = origin
-        self.count = 0
 
     def close(self):
         self.socket.close()
@@ -310,9 +326,7 @@ class Client:
         self.close()
 
     def request(self, method, path, body=None, ty=None, origin=None, headers=()):
-        self.count += 1
-        ri = "%d-%d" % (self.socket.fileno(), self.count)
-        self.socket.sendall(request_bytes(method, path, body, ty, origin or self.origin, ri, headers))
+        self.socket.sendall(request_bytes(method, path, body, ty, origin or self.origin, headers=headers))
         return self.receive(method == "HEAD")
 
     def receive(self, without_body=False):
@@ -364,7 +378,7 @@ class Crowd:
     def __init__(self, port, scripts, timeout=60):
         self.timeout = timeout
         self.selector = selectors.DefaultSelector()
-        self.answers = 0
+        self.answers = self.lost = 0  # answers received, connections lost before their script ended
         for script in scripts:
             member = self.Member()
             member.socket = socket.create_connection(("127.0.0.1", port), timeout)
@@ -395,6 +409,7 @@ class Crowd:
             try:
                 member.socket.sendall(member.next)
             except OSError:
+                self.lost += 1
                 self.leave(member)
 
     def hear(self, member):
@@ -404,6 +419,7 @@ class Crowd:
         except OSError:
             data = b""
         if not data:
+            self.lost += 1
             self.leave(member)
             return False
         member.reader.buffer += data

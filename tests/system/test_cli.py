@@ -177,7 +177,7 @@ def _():
     for key, values in BAD_VALUES.items():
         for value in values:
             one_fault(run("check-config", "--set", f"{key}={value}"), f"--set: {key}: ", "it must be ")
-    one_fault(with_file("[http]\nmax-body = lots\n"), "FILE:2: http.max-body: 'lots'", "1024 to 67108864")
+    one_fault(with_file("[http]\nmax-body = lots\n"), "FILE:2: http.max-body: 'lots'", "1K to 64M")
     one_fault(run("run", env={"COPSE_LOG_LEVEL": "loud"}), "environment COPSE_LOG_LEVEL: log.level", "warn,info")
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import threading
 import time
 
@@ -367,7 +368,7 @@ class World:
         self.faults, self.identifiers = Faults(), set()
         self.server = Server()
         self.writers = [Writer(number, self) for number in range(WRITERS)]
-        self.requests = self.in_doubt = self.ring_doubts = 0
+        self.cycles = self.requests = self.in_doubt = self.ring_doubts = 0
 
     def take_identifier(self, ri):
         self.faults.check(ONCE, ri not in self.identifiers, "%s was given before" % ri)
@@ -383,17 +384,19 @@ class World:
                 writer.root.ri = answer.resource["ri"]
                 self.take_identifier(writer.root.ri)
 
-    def crowd(self, name):
-        return Crowd(self.server.port, [getattr(writer, name)() for writer in self.writers]).run()
+    def look(self, name):
+        crowd = Crowd(self.server.port, [getattr(writer, name)() for writer in self.writers]).run()
+        self.server.expect_running()
+        expect_equal(crowd.lost, 0, "connections lost in " + name)
 
     def load_and_kill(self):
-        process = self.server.process
-        timer = threading.Timer(0.1 + 0.9 * self.rng.random(), process.kill)
+        timer = threading.Timer(0.1 + 0.9 * self.rng.random(), self.server.process.kill)
         crowd = Crowd(self.server.port, [writer.script() for writer in self.writers])
         timer.start()
         self.requests += crowd.run().answers
         timer.join()
-        self.server.kill()
+        code = self.server.end(signal.SIGKILL, 30)
+        expect_equal(code, -signal.SIGKILL, "how the server ended under load (%s)" % self.server.log())
         self.in_doubt += sum(writer.doubt is not None for writer in self.writers)
 
     def start_again(self):
@@ -405,8 +408,8 @@ class World:
         self.server.start()
 
     def verify(self):
-        self.crowd("settle")
-        self.crowd("verify")
+        self.look("settle")
+        self.look("verify")
         with self.server.client() as client:
             self.verify_shared(must(client.get(SHARED), 2000).resource)
             self.verify_ring(client)
@@ -431,6 +434,7 @@ class World:
             self.faults.check(GONE, client.get("/" + instance.ri).rsc == 4004, "ring: st %d is still there" % instance.st)
 
     def cycle(self):
+        self.cycles += 1
         self.load_and_kill()
         self.start_again()
         self.verify()
@@ -467,10 +471,8 @@ def run_world():
     comment("COPSE_KILL_SEED=%d COPSE_KILL_CYCLES=%d" % (SEED, CYCLES))
     try:
         world.set_up()
-        for _ in range(CYCLES):
+        while world.cycles < CYCLES and not world.faults.found:
             world.cycle()
-            if world.faults.found:
-                break
         before = len(world.faults.found)
         world.server.restart()
         world.verify()
@@ -481,7 +483,7 @@ def run_world():
         world.server.kill()
     alive = sum(len(c.instances) for writer in world.writers for c in writer.root.tree())
     comment("%d kills, %d requests acknowledged, %d in doubt, %d instances and %d containers left, %d identifiers given" %
-            (CYCLES, world.requests, world.in_doubt, alive + sum(len(w.shared) for w in world.writers),
+            (world.cycles, world.requests, world.in_doubt, alive + sum(len(w.shared) for w in world.writers),
              sum(1 for writer in world.writers for _ in writer.root.tree()), len(world.identifiers)))
     if world.faults.found and os.environ.get("COPSE_KILL_KEEP"):
         shutil.copytree(world.server.store, os.environ["COPSE_KILL_KEEP"])
@@ -491,12 +493,18 @@ def run_world():
 class Once:
     """The world, run by the first rule that asks."""
 
-    world = None
+    world = fault = None
 
     @classmethod
     def get(cls):
+        if cls.fault:
+            raise AssertionError("the cycles ended early")
         if cls.world is None:
-            cls.world = run_world()
+            try:
+                cls.world = run_world()
+            except Exception as fault:
+                cls.fault = fault
+                raise
         return cls.world
 
 

@@ -5,6 +5,24 @@ test_base_SOURCES = tests/unit/test_base.c
 test_base_LDADD = libbase.a -lcmocka -lpthread
 
 # schemas
+check_PROGRAMS += test_json test_timestamp test_schema test_validate test_load
+TESTS += test_json test_timestamp test_schema test_validate test_load
+schema_test_libraries = libschemas.a libbase.a -lcmocka $(CJSON_LIBS)
+test_json_SOURCES = tests/unit/test_json.c
+test_json_LDADD = $(schema_test_libraries)
+test_timestamp_SOURCES = tests/unit/test_timestamp.c
+test_timestamp_LDADD = $(schema_test_libraries)
+test_schema_SOURCES = tests/unit/test_schema.c tests/unit/tables.c tests/unit/tables.h
+test_schema_LDADD = $(schema_test_libraries)
+test_validate_SOURCES = tests/unit/test_validate.c tests/unit/tables.c tests/unit/tables.h \
+	tests/unit/value_maker.c tests/unit/value_maker.h
+test_validate_LDADD = $(schema_test_libraries)
+test_load_SOURCES = tests/unit/test_load.c tests/unit/tables.c tests/unit/tables.h
+test_load_LDADD = $(schema_test_libraries)
+check_PROGRAMS += test_describe
+TESTS += test_describe
+test_describe_SOURCES = tests/unit/test_describe.c tests/unit/tables.c tests/unit/tables.h
+test_describe_LDADD = cse/describe_json.o $(schema_test_libraries)
 
 
 # core

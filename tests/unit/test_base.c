@@ -87,9 +87,18 @@ static void str_eq_nocase_folds_ascii_only(void **state)
 
 static void str_utf8_refuses_overlong_surrogate_and_cut_sequences(void **state)
 {
-	static const char *const good[] = {"", "plain", "\xc2\x80", "\xef\xbf\xbf", "\xf4\x8f\xbf\xbf", "a\xe2\x82\xac."};
-	static const char *const bad[] = {"\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-					  "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xe2\x82", "\xe2\x82z", "\xff"};
+	static const char *const good[] = {
+		"", "plain", "\xc2\x80", "\xef\xbf\xbf", "\xf4\x8f\xbf\xbf", "a\xe2\x82\xac."};
+	static const char *const bad[] = {"\x80",
+					  "\xc1\xbf",
+					  "\xe0\x9f\xbf",
+					  "\xed\xa0\x80",
+					  "\xf0\x8f\xbf\xbf",
+					  "\xf4\x90\x80\x80",
+					  "\xf5\x80\x80\x80",
+					  "a\xe2\x82",
+					  "\xe2\x82z",
+					  "\xff"};
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(good) / sizeof(good[0]); n++)
@@ -309,8 +318,8 @@ static void log_json_has_the_same_members(void **state)
 	(void)state;
 	logged(LOG_JSON, "not found", line, sizeof(line));
 	assert_memory_equal(line, "{\"time\":\"20", 11);
-	assert_non_null(
-		strstr(line, ",\"event\":\"request done\",\"why\":\"not found\",\"from\":\"Cab\",\"size\":42,\"big\":-7}\n"));
+	assert_non_null(strstr(
+		line, ",\"event\":\"request done\",\"why\":\"not found\",\"from\":\"Cab\",\"size\":42,\"big\":-7}\n"));
 }
 
 static void log_values_cannot_forge_pairs_or_lines(void **state)
@@ -394,7 +403,8 @@ static void advance(struct fixture *fixture, int64_t us)
 
 static void timer_fires_once_and_never_early(void **state)
 {
-	static const int64_t delays_us[] = {0, 1, 63, 64, 65, 4095, 4096, 4097, SECOND, 3600 * SECOND, 400 * 86400 * SECOND};
+	static const int64_t delays_us[] = {
+		0, 1, 63, 64, 65, 4095, 4096, 4097, SECOND, 3600 * SECOND, 400 * 86400 * SECOND};
 	struct fixture *fixture = *state;
 
 	for (size_t i = 0; i < sizeof(delays_us) / sizeof(delays_us[0]); i++) {
@@ -585,6 +595,38 @@ static void hooks_run_once_a_round(void **state)
 	assert_int_equal(count.rounds, 2);
 }
 
+struct pair_hook {
+	struct loop_hook hook;
+	struct loop *loop;
+	struct pair_hook *other;
+	unsigned runs;
+};
+
+static void remove_both(struct loop_hook *hook)
+{
+	struct pair_hook *pair = container_of(hook, struct pair_hook, hook);
+
+	pair->runs++;
+	loop_remove_hook(pair->loop, &pair->hook);
+	loop_remove_hook(pair->loop, &pair->other->hook);
+	memset(&pair->other->hook, 0, sizeof(pair->other->hook));
+}
+
+static void hook_may_remove_itself_and_the_next_one(void **state)
+{
+	struct fixture *fixture = *state;
+	struct pair_hook pair[2];
+
+	for (int i = 0; i < 2; i++) {
+		pair[i] = (struct pair_hook){.hook.run = remove_both, .loop = fixture->loop, .other = &pair[!i]};
+		loop_add_hook(fixture->loop, &pair[i].hook);
+	}
+	loop_round(fixture->loop, 0);
+	loop_round(fixture->loop, 0);
+	assert_int_equal(pair[0].runs, 1);
+	assert_int_equal(pair[1].runs, 0);
+}
+
 static void real_clock_timer_ends_the_sleep(void **state)
 {
 	struct clock clock;
@@ -636,6 +678,7 @@ int main(void)
 		LOOP_TEST(unwatched_descriptor_is_not_called_in_the_same_round),
 		LOOP_TEST(posted_tasks_run_in_order_on_the_loop),
 		LOOP_TEST(hooks_run_once_a_round),
+		LOOP_TEST(hook_may_remove_itself_and_the_next_one),
 		cmocka_unit_test(real_clock_timer_ends_the_sleep),
 	};
 
