@@ -95,6 +95,7 @@ int settle_base(struct cse *cse, char *message, size_t size)
 	const struct type_def *type = schema_type(cse->schema, TY_CSEBase);
 	struct resource *base = cse->tree.root;
 	struct str id = str_of(cse->config.id + 1), name = str_of(cse->config.name);
+	struct str created = {0};
 	struct request *req;
 	struct draft draft;
 
@@ -102,7 +103,9 @@ int settle_base(struct cse *cse, char *message, size_t size)
 		return other_identity(cse, message, size);
 	req = request_internal(cse, OP_UPDATE);
 	draft_init(&draft, cse->schema, type, &req->arena);
-	fill(req, &draft, base ? resource_attribute(base, name_short(cse->schema, ATTR_creationTime)) : (struct str){0});
+	if (base)
+		created = resource_attribute(base, name_short(cse->schema, ATTR_creationTime));
+	fill(req, &draft, created);
 	if (!base) {
 		base = resource_create(type, cse_next_key(cse), id, name, (struct str){0});
 		tree_attach(&cse->tree, NULL, base);

@@ -352,7 +352,8 @@ struct reading {
 	struct store *store;
 	atomic_uint_fast64_t committed;
 	atomic_bool stop;
-	unsigned reads, failures;
+	atomic_uint reads;
+	unsigned failures;
 };
 
 /* What is committed is found, what is not committed is whole or absent. */
@@ -372,7 +373,7 @@ static void *read_beside(void *arg)
 			reading->failures++;
 		if (found > 0 && (parent != key % 5 || head.st != key + 7 || body.len != key % 200))
 			reading->failures++;
-		reading->reads++;
+		atomic_fetch_add(&reading->reads, 1);
 	}
 	strbuf_finish(&body);
 	return NULL;
@@ -393,10 +394,11 @@ static void reads_go_on_beside_transactions(void **state)
 		commit(fixture);
 		atomic_store(&reading.committed, key);
 	}
+	while (atomic_load(&reading.reads) < 100)
+		sched_yield();
 	atomic_store(&reading.stop, true);
 	pthread_join(thread, NULL);
 	assert_int_equal(reading.failures, 0);
-	assert_true(reading.reads > 0);
 }
 
 /* ---- what a store keeps: loading ---- */
