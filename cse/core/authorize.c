@@ -12,9 +12,9 @@ bool is_admin(const struct request *req)
 }
 
 /* A type without policies of its own is judged by its parent's; one with them that names none belongs to its creator. */
-bool may(const struct request *req, const struct resource *resource, enum operation op)
+bool may(const struct request *req, const struct resource *resource, enum privilege privilege)
 {
-	(void)op;
+	(void)privilege;
 	if (is_admin(req))
 		return true;
 	if (str_eq(req->from, str_of(req->cse->config.admin)))
@@ -24,6 +24,16 @@ bool may(const struct request *req, const struct resource *resource, enum operat
 	if (resource->has_policies)
 		return false; /* policies are set, and none that this CSE could evaluate grants anything */
 	return req->from.len > 0 && resource->originator.len > 0 && str_eq(req->from, resource->originator);
+}
+
+enum privilege privilege_of(enum operation op)
+{
+	static const enum privilege privileges[] = {
+		[OP_CREATE] = PRIVILEGE_CREATE, [OP_RETRIEVE] = PRIVILEGE_RETRIEVE, [OP_UPDATE] = PRIVILEGE_UPDATE,
+		[OP_DELETE] = PRIVILEGE_DELETE, [OP_NOTIFY] = PRIVILEGE_NOTIFY,
+	};
+
+	return privileges[op];
 }
 
 static enum rsc denied(struct request *req)
@@ -39,5 +49,5 @@ enum rsc check_authorization(struct request *req)
 
 	if (type && type->hooks && type->hooks->authorize_create)
 		return type->hooks->authorize_create(req, resource);
-	return may(req, resource, req->op) ? RSC_NONE : denied(req);
+	return may(req, resource, privilege_of(req->op)) ? RSC_NONE : denied(req);
 }

@@ -37,6 +37,9 @@ struct type_hooks {
 	/* The oldest instance may be too old: removes what is; sets the time of the next look. */
 	enum rsc (*sweep_instances)(struct request *req, struct resource *resource);
 
+	/* A group: is this identifier (as the group lists it, or another form of it) among its members? */
+	bool (*has_member)(struct cse *cse, const struct resource *resource, struct str id);
+
 	/* resource->state from the attribute text: after load, create, update and their undo. */
 	void (*attach)(struct cse *cse, struct resource *resource);
 	/* The attributes marked COMPUTED. */
@@ -49,6 +52,16 @@ struct virtual_hooks {
 	unsigned operations; /* OP_BITs; others answer 4005 */
 	/* Turns the target into the one meant (an instance). RSC_NONE or a refusal. */
 	enum rsc (*redirect)(struct request *req, struct target *target);
+};
+
+/* What a right is for: the bits of accessControlOperations, TS-0004 6.3.4.2.29. */
+enum privilege {
+	PRIVILEGE_CREATE = 1,
+	PRIVILEGE_RETRIEVE = 2,
+	PRIVILEGE_UPDATE = 4,
+	PRIVILEGE_DELETE = 8,
+	PRIVILEGE_NOTIFY = 16,
+	PRIVILEGE_DISCOVERY = 32,
 };
 
 /* ---- what hooks may ask of core ---- */

@@ -67,8 +67,9 @@ void request_answer(struct request *req);
 /* A request of the CSE itself (expiration, snapshot): whoever makes it fills its change list and ends it by commit_finish. */
 struct request *request_internal(struct cse *cse, enum operation op);
 
-/* May req->from do op on resource? */
-bool may(const struct request *req, const struct resource *resource, enum operation op);
+/* May req->from do this to resource? */
+bool may(const struct request *req, const struct resource *resource, enum privilege privilege);
+enum privilege privilege_of(enum operation op);
 
 /* address.c */
 const struct virtual_hooks *virtual_find(const struct cse *cse, const char *long_name);
