@@ -1,30 +1,7 @@
 /* <AE>: registration, TS-0001 10.1.1.2.2, TS-0004 7.4.5. The AE-ID-Stem is the resourceID. */
 #include "cse/core/cse.h"
 #include "cse/core/hooks.h"
-
-/* Does text match pattern, in which `*` stands for any run of characters but '/'? */
-static bool matches(struct str pattern, struct str text)
-{
-	size_t star = SIZE_MAX, from = 0, p = 0, t = 0;
-
-	while (t < text.len) {
-		if (p < pattern.len && pattern.ptr[p] == '*') {
-			star = p++;
-			from = t;
-		} else if (p < pattern.len && pattern.ptr[p] == text.ptr[t]) {
-			p++;
-			t++;
-		} else if (star != SIZE_MAX && text.ptr[from] != '/') {
-			p = star + 1;
-			t = ++from;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.ptr[p] == '*')
-		p++;
-	return p == pattern.len;
-}
+#include "cse/core/originator.h"
 
 static bool may_register(const struct request *req)
 {
@@ -35,7 +12,7 @@ static bool may_register(const struct request *req)
 
 		while (pattern.len && pattern.ptr[0] == ' ')
 			pattern = str_from(pattern, 1);
-		if (pattern.len && matches(pattern, req->from))
+		if (pattern.len && !memchr(req->from.ptr, '/', req->from.len) && wildcard_matches(pattern, req->from))
 			return true;
 	}
 	return false;
@@ -53,6 +30,9 @@ static enum rsc authorize_create(struct request *req, const struct resource *par
 	struct str id = cse_id(req->cse);
 
 	(void)parent;
+	if (config->require_subscription)
+		return req_fail(req, RSC_SERVICE_SUBSCRIPTION_NOT_ESTABLISHED,
+				"there is no service subscription profile for this registration");
 	if (is_admin(req))
 		return RSC_NONE;
 	if (str_eq(req->from, id) || str_eq(req->from, str_from(id, 1)) ||
@@ -111,7 +91,30 @@ static struct str choose_id(struct request *req, struct draft *draft)
 	return req->from;
 }
 
+struct ae {
+	bool is_inactive;
+};
+
+static void attach(struct cse *cse, struct resource *resource)
+{
+	struct ae *ae = resource->state;
+	struct str status = resource_attribute(resource, name_short(cse_schema(cse), ATTR_registrationStatus));
+
+	ae->is_inactive = str_eq(status, STR("2"));
+}
+
+/* TS-0004 7.3.3.14. */
+static bool hides_subtree(const struct resource *resource)
+{
+	const struct ae *ae = resource->state;
+
+	return ae->is_inactive;
+}
+
 static const struct type_hooks ae_hooks = {
+	.state_size = sizeof(struct ae),
+	.attach = attach,
+	.hides_subtree = hides_subtree,
 	.authorize_create = authorize_create,
 	.create = create,
 	.choose_id = choose_id,

@@ -198,7 +198,8 @@ static bool has_condition(const struct request *req, enum condition tag)
 	return false;
 }
 
-/* Members of a list are joined by `+` (TS-0009 6.2.2.2), but SPARQL has a `+` of its own. */
+/* Members of a list are joined by `+` (TS-0009 6.2.2.2), but SPARQL has a `+` of its own, and an expression over labels has
+ * blanks, which some clients send as `+`. */
 static void map_condition(struct request *req, enum condition tag, struct str name, struct str in)
 {
 	bool is_many = condition_defs[tag].kind.is_list;
@@ -207,7 +208,7 @@ static void map_condition(struct request *req, enum condition tag, struct str na
 		target_refuse(req, RSC_BAD_REQUEST, "query: %" STR_FMT " is given twice", STR_ARG(name));
 		return;
 	}
-	if (!is_many || tag == FILTER_semanticsFilter) {
+	if (!is_many || tag == FILTER_semanticsFilter || tag == FILTER_labelsQuery) {
 		add_condition(req, tag, name, in);
 		return;
 	}

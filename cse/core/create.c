@@ -99,6 +99,8 @@ static enum rsc create_instance(struct request *req, struct resource *parent, st
 	if (code != RSC_NONE)
 		return code;
 
+	if (draft_has(draft, ATTR_labels))
+		head.flags |= INSTANCE_LABELLED;
 	key = cse_next_key(req->cse);
 	id = generated_id(req, 'i', key);
 	if (chosen.ptr)
@@ -122,7 +124,25 @@ static void revert_create(struct request *req, struct undo *base)
 	expiry_clear(&req->cse->expiries, &resource->expiry);
 	instances_destroy(req->cse, resource->instances);
 	tree_detach(&req->cse->tree, resource);
+	policies_note_change(req->cse, resource);
 	resource_destroy(resource);
+}
+
+static void note_creation(const struct cse *cse, struct resource *resource)
+{
+	struct str text = resource_attribute(resource, name_short(cse->schema, ATTR_creationTime));
+
+	if (text.len < 2 || timestamp_parse(str_make(text.ptr + 1, text.len - 2), &resource->created_us) != 0)
+		resource->created_us = 0;
+}
+
+static void link_policies(struct cse *cse, struct resource *resource)
+{
+	struct str list = resource_attribute(resource, name_short(cse->schema, ATTR_accessControlPolicyIDs));
+	struct policy_set *before = resource->policies;
+
+	resource->policies = list.ptr ? policy_set_take(&cse->policies, list) : NULL;
+	policy_set_release(before);
 }
 
 void adopt_text(struct cse *cse, struct resource *resource, struct str text)
@@ -130,12 +150,15 @@ void adopt_text(struct cse *cse, struct resource *resource, struct str text)
 	const struct type_hooks *hooks = resource->type->hooks;
 
 	resource_set_text(resource, text);
-	resource->has_policies =
-		resource_attribute(resource, name_short(cse->schema, ATTR_accessControlPolicyIDs)).ptr != NULL;
+	note_creation(cse, resource);
+	catalog_set_labels(&cse->tree.catalog, resource,
+			   resource_attribute(resource, name_short(cse->schema, ATTR_labels)));
+	link_policies(cse, resource);
 	if (hooks && hooks->state_size && !resource->state)
 		resource->state = xzalloc(hooks->state_size);
 	if (hooks && hooks->attach)
 		hooks->attach(cse, resource);
+	policies_note_change(cse, resource);
 }
 
 static struct resource *attach_new(struct request *req, struct resource *parent, const struct draft *draft, struct str id,
@@ -190,6 +213,7 @@ enum rsc perform_create(struct request *req)
 
 	draft_init(&draft, req->cse->schema, req->type, &req->arena);
 	draft_take(&draft, &req->attrs);
+	draft_take_defaults(&draft);
 	if (hooks && hooks->create)
 		code = hooks->create(req, parent, &draft);
 	if (code != RSC_NONE)

@@ -23,12 +23,20 @@ struct cse_config {
 	bool admin_from_anywhere; /* honour it from any peer */
 	const char *releases;	 /* served values of Release Version Indicator, comma separated */
 	const char *ae_originators; /* comma separated patterns of AE-ID-Stems that may register, `*` matches any run of characters */
+	const char *base_create; /* comma separated names of types that every originator may create below the CSEBase */
+	bool strict;		 /* From is judged by TS-0004 7.3.2.1 to the letter, not by policies alone */
+	bool require_subscription; /* an AE registers only with a service subscription */
 	const char *points_of_access; /* comma separated URLs shown in the CSEBase; "": none */
 	struct decode_limits decode;
+	uint64_t most_aes;		     /* registered at once; 0 here and below: any number */
+	uint64_t most_children, most_groups, most_bytes; /* of one originator: quota.h */
+	int64_t fanout_timeout_s;	     /* for the answers of a group's members */
 	unsigned max_requests;	 /* in work at once */
 	size_t cache_bytes;	 /* recent instances kept in memory */
 	int64_t expiration_default_s, expiration_max_s;
 	int64_t expiration_grace_s; /* how long nothing expires after the wall clock jumped */
+	unsigned discovery_results; /* most resources in one answer; 0: 1000 */
+	uint64_t discovery_cost; /* most resources looked at for one; 0: 100000 */
 	uint64_t default_mni, default_mbs, default_mia; /* of new containers; 0: none */
 };
 

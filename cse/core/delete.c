@@ -12,6 +12,9 @@ static void revert_remove(struct request *req, struct undo *base)
 	struct remove_undo *undo = container_of(base, struct remove_undo, undo);
 
 	tree_attach(&req->cse->tree, undo->parent, undo->resource);
+	policies_note_change(req->cse, undo->resource);
+	if (undo->resource->type->hooks && undo->resource->type->hooks->attach)
+		undo->resource->type->hooks->attach(req->cse, undo->resource);
 	expiry_set(&req->cse->expiries, &undo->resource->expiry, undo->et_us);
 	if (undo->resource->instances) {
 		series_mark_unsaved(&undo->resource->instances->series);
@@ -40,6 +43,8 @@ static void remove_one(struct request *req, struct resource *resource)
 	resource->parent->batch = commit_open_batch(req->cse->committer);
 	expiry_clear(&req->cse->expiries, &resource->expiry);
 	tree_detach(&req->cse->tree, resource);
+	policies_note_change(req->cse, resource);
+	references_note_removal(req->cse, resource->key);
 	commit_change(req, CHANGE_DELETE_RESOURCE)->key = resource->key;
 	if (resource->instances) {
 		instances_rest(req->cse, resource->instances);
@@ -77,6 +82,10 @@ enum rsc perform_delete(struct request *req)
 
 	if (code == RSC_NONE)
 		code = check_instance_access(req);
+	if (code == RSC_NONE && lists_children(req))
+		code = answer_children(req);
+	else if (code == RSC_NONE)
+		code = check_conditions(req);
 	if (code == RSC_NONE && req->rcn == 1)
 		code = perform_retrieve(req);
 	if (code != RSC_NONE && !rsc_is_success(code))

@@ -7,6 +7,7 @@
 #include "cse/core/commit.h"
 #include "cse/core/draft.h"
 #include "cse/core/instances.h"
+#include "cse/core/references.h"
 #include "cse/core/request.h"
 #include "cse/core/tree.h"
 
@@ -34,14 +35,25 @@ struct type_hooks {
 	/* An instance is to be created below: checks it, sets what follows from the parent (et, st), makes room. */
 	enum rsc (*admit_instance)(struct request *req, struct resource *resource, struct draft *draft,
 				   struct instance_head *head);
+	/* Is this resource, with all that is below it, out of discovery? */
+	bool (*hides_subtree)(const struct resource *resource);
 	/* The oldest instance may be too old: removes what is; sets the time of the next look. */
 	enum rsc (*sweep_instances)(struct request *req, struct resource *resource);
 
+	/* A policy: its rules, as of the last attach. */
+	const struct policy *(*policy)(const struct resource *resource);
 	/* A group: is this identifier (as the group lists it, or another form of it) among its members? */
 	bool (*has_member)(struct cse *cse, const struct resource *resource, struct str id);
 
+	/* Of a holder (references.h): identifiers have become references; then, when something that they name is gone, the
+	 * representation is to be without it. */
+	void (*resolve)(struct cse *cse, struct resource *resource);
+	void (*forget)(struct request *req, struct resource *resource);
+
 	/* resource->state from the attribute text: after load, create, update and their undo. */
 	void (*attach)(struct cse *cse, struct resource *resource);
+	/* resource->state is about to be freed: what attach took is given back. */
+	void (*finish)(struct resource *resource);
 	/* The attributes marked COMPUTED. */
 	void (*present)(struct cse *cse, const struct resource *resource, struct presenter *presenter);
 };
@@ -52,6 +64,10 @@ struct virtual_hooks {
 	unsigned operations; /* OP_BITs; others answer 4005 */
 	/* Turns the target into the one meant (an instance). RSC_NONE or a refusal. */
 	enum rsc (*redirect)(struct request *req, struct target *target);
+	/* Does what is asked instead of the target's own procedure (Recv-6.3 to 6.5 are then the hooks'). */
+	enum rsc (*authorize)(struct request *req);
+	enum rsc (*perform)(struct request *req);
+	bool takes_suffix; /* further path segments go to struct target's suffix */
 };
 
 /* What a right is for: the bits of accessControlOperations, TS-0004 6.3.4.2.29. */
@@ -70,6 +86,21 @@ enum privilege {
 bool is_admin(const struct request *req);
 const struct cse_config *cse_config(const struct cse *cse);
 const struct schema *cse_schema(const struct cse *cse);
+/* Where an identifier of any form (TS-0001 9.3.1, without a fragment) leads. */
+enum found { FOUND_NOTHING, FOUND_HERE, FOUND_ELSEWHERE, FOUND_ERROR }; /* ELSEWHERE: on another CSE; ERROR: of the store */
+enum found cse_find(struct cse *cse, struct str id, struct target *target);
+/* May req->from do this to resource? (authorize.c) */
+bool may(const struct request *req, const struct resource *resource, enum privilege privilege);
+enum privilege privilege_of(enum operation op);
+/* The same by the policies of a set alone, for a resource of type target (membersAccessControlPolicyIDs). */
+bool may_by_set(const struct request *req, struct policy_set *set, const struct type_def *target, enum privilege privilege);
+/* For policy_set_take: every attribute that lists policies may have its set. */
+struct policies *cse_policies(struct cse *cse);
+/* The CSE's own change of a resource: the representation as it is, and the changed one, with undo and row. */
+enum rsc resource_draft(struct request *req, const struct resource *resource, struct draft *draft);
+void resource_amend(struct request *req, struct resource *resource, struct draft *draft);
+/* The type of the instances below parent. */
+const struct type_def *instance_type(const struct cse *cse, const struct resource *parent);
 /* Is there a resource with this identifier? */
 bool cse_has_id(const struct cse *cse, struct str id);
 /* A number never given before: for identifiers. */

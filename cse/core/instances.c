@@ -177,6 +177,8 @@ void instances_add(struct request *req, struct resource *parent, uint64_t key, s
 	set->bytes += head->size;
 	parent->state_tag = head->st;
 	mark_changed(req, set);
+	set->has_labels = set->has_labels || head->flags & INSTANCE_LABELLED;
+	catalog_note_instances(&cse->tree.catalog, parent);
 	instance_cache_put(cse, key, parent->key, set->batch, head, text);
 	if (name.ptr)
 		undo->name = instance_cache_remember_name(&cse->cache, parent, name, key);
@@ -220,6 +222,7 @@ int instances_remove(struct request *req, struct resource *parent, uint64_t key,
 	series_remove(&set->series, key);
 	set->bytes -= instance.head.size;
 	mark_changed(req, set);
+	references_note_removal(req->cse, key);
 
 	change = commit_change(req, how);
 	change->key = key;

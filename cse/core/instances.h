@@ -19,6 +19,7 @@ struct instances {
 	struct resource *parent;
 	uint64_t bytes; /* sum of contentSize */
 	uint64_t batch; /* newest batch that added or removed one */
+	bool has_labels; /* one of them had labels, ever */
 	struct list dirty; /* in cse->dirty_instances since the last snapshot */
 	struct expiry oldest; /* when the oldest one is to be looked at, as it may have expired */
 };

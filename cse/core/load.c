@@ -111,13 +111,15 @@ static struct instances *set_of(struct loading *loading, uint64_t parent, int *e
 /* The counters of a parent: what snapshot.c wrote. */
 static int load_summary(struct loading *loading, struct instances *set, struct str text)
 {
-	struct str rest = text, bytes = str_split(&rest, ' ');
+	struct str rest = text, bytes = str_split(&rest, ' '), state_tag = str_split(&rest, ' ');
 	uint64_t tag;
 
-	if (str_to_u64(bytes, &set->bytes) != 0 || str_to_u64(rest, &tag) != 0)
+	if (str_to_u64(bytes, &set->bytes) != 0 || str_to_u64(state_tag, &tag) != 0)
 		return fault(loading, "counters of instances cannot be read", set->parent->key);
 	if (tag > set->parent->state_tag)
 		set->parent->state_tag = tag;
+	set->has_labels = set->has_labels || !str_eq(rest, STR("0"));
+	catalog_note_instances(&loading->cse->tree.catalog, set->parent);
 	return 0;
 }
 
@@ -155,6 +157,8 @@ static int load_tail(void *arg, uint64_t key, uint64_t parent, const struct inst
 	if (set->series.count && key <= set->series.last)
 		return 0; /* a chunk was put after the snapshot */
 	series_append(&set->series, key);
+	set->has_labels = set->has_labels || head->flags & INSTANCE_LABELLED;
+	catalog_note_instances(&loading->cse->tree.catalog, set->parent);
 	set->bytes += head->size;
 	if (head->st > set->parent->state_tag)
 		set->parent->state_tag = head->st;

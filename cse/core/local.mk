@@ -5,23 +5,34 @@ libcore_a_SOURCES = \
 	cse/core/authorize.c \
 	cse/core/base.c \
 	cse/core/binding.h \
+	cse/core/catalog.c cse/core/catalog.h \
 	cse/core/commit.c cse/core/commit.h \
 	cse/core/create.c \
 	cse/core/cse.c cse/core/cse.h \
 	cse/core/delete.c \
 	cse/core/dispatcher.c \
 	cse/core/draft.c cse/core/draft.h \
+	cse/core/discovery.c cse/core/discovery.h \
 	cse/core/expiry.c cse/core/expiry.h \
+	cse/core/filter.c cse/core/filter.h cse/core/filter_labels.c cse/core/filter_match.c \
+	cse/core/fanout.c cse/core/fanout.h \
+	cse/core/group_request.c \
 	cse/core/hooks.h \
 	cse/core/instance_cache.c cse/core/instance_cache.h \
 	cse/core/instances.c cse/core/instances.h \
+	cse/core/listing.c \
 	cse/core/load.c \
+	cse/core/originator.c cse/core/originator.h \
+	cse/core/policy.c cse/core/policy.h \
+	cse/core/policy_set.c cse/core/policy_set.h \
 	cse/core/precondition.c \
+	cse/core/references.c cse/core/references.h \
 	cse/core/representation.c \
 	cse/core/request.c cse/core/request.h \
 	cse/core/result_content.c \
 	cse/core/retrieve.c \
 	cse/core/row.c \
+	cse/core/scan.c cse/core/scan.h \
 	cse/core/snapshot.c \
 	cse/core/state.h \
 	cse/core/sweeper.c \

@@ -15,12 +15,29 @@
 struct cse;
 struct request;
 struct resource;
+struct query;
+
+enum peer_family { PEER_UNKNOWN, PEER_IPV4, PEER_IPV6 };
+enum { PEER_ADDRESS_SIZE = 16 };
 
 /* Who is at the other end of the binding's connection. */
 struct peer {
 	bool is_direct_loopback; /* loopback socket and no forwarding header: what the admin may come from */
 	bool is_authenticated;	 /* by credentials that belong to From */
+	enum peer_family family; /* UNKNOWN: the address is not the originator's (a proxy's), or there is none */
+	uint8_t address[PEER_ADDRESS_SIZE]; /* in network order; of IPv4 the first 4 bytes, never mapped into IPv6 */
 };
+
+/* Turns ::ffff:192.0.2.1 into 192.0.2.1; false: it is no such address. */
+static inline bool peer_unmap(uint8_t address[PEER_ADDRESS_SIZE])
+{
+	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (memcmp(address, prefix, sizeof(prefix)) != 0)
+		return false;
+	memmove(address, address + sizeof(prefix), PEER_ADDRESS_SIZE - sizeof(prefix));
+	return true;
+}
 
 /* One condition of Filter Criteria; attribute conditions have tag FILTER_COUNT and the name as received ("mni", "c.lbl"). */
 struct filter_item {
@@ -39,6 +56,7 @@ struct target {
 	const struct virtual_def *virtual_; /* set while `to` names a virtual resource */
 	uint64_t instance;		     /* key of an instance below resource; 0: none */
 	struct str attribute;		     /* `#mni` */
+	struct str suffix;		     /* what follows a virtual resource that takes it: `la`, `x/y`; ptr NULL: nothing */
 };
 
 /* What kind of root the content has. */
@@ -78,6 +96,8 @@ struct request {
 	struct answer answer;
 
 	/* ---- of core from here ---- */
+	struct fanout *fan;	 /* a member's request: of which fan-out */
+	bool is_noted;		 /* its Group Request Identifier is remembered */
 	struct map_node pending; /* in cse->pending while is_registered */
 	bool is_registered;
 	enum operation op;
@@ -89,6 +109,7 @@ struct request {
 	struct doc doc;
 	const struct type_def *type;
 	struct attrs attrs;
+	struct query *query;	/* what filter says, decoded; NULL: nothing */
 	struct list changes;	/* struct change */
 	struct list undo;	/* struct undo */
 	uint64_t depends_on;	/* number of the newest batch whose changes were seen */

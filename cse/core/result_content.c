@@ -10,7 +10,7 @@ bool result_content_allowed(enum operation op, unsigned rcn)
 {
 	static const unsigned allowed[] = {
 		[OP_CREATE] = RCN(0) | RCN(1) | RCN(2) | RCN(3) | RCN(9),
-		[OP_RETRIEVE] = RCN(1) | RCN(4) | RCN(5) | RCN(6) | RCN(7) | RCN(8) | RCN(10) | RCN(11),
+		[OP_RETRIEVE] = RCN(1) | RCN(4) | RCN(5) | RCN(6) | RCN(7) | RCN(8) | RCN(10),
 		[OP_UPDATE] = RCN(0) | RCN(1) | RCN(9),
 		[OP_DELETE] = RCN(0) | RCN(1) | RCN(4) | RCN(5) | RCN(6) | RCN(8),
 		[OP_NOTIFY] = 0,
@@ -19,9 +19,9 @@ bool result_content_allowed(enum operation op, unsigned rcn)
 	return rcn < 32 && allowed[op] & RCN(rcn);
 }
 
-bool result_content_supported(unsigned rcn)
+bool result_content_is_of_discovery(unsigned rcn)
 {
-	return rcn < 32 && (RCN(0) | RCN(1) | RCN(2) | RCN(3) | RCN(9)) & RCN(rcn);
+	return rcn == 6 || rcn == 11;
 }
 
 void present_json(struct presenter *presenter, unsigned name, struct str json)
@@ -49,17 +49,22 @@ static void print_root(struct strbuf *out, const struct type_def *type)
 	STRBUF_LIT(out, "\":");
 }
 
-static void print_attributes(struct cse *cse, const struct resource *resource, struct strbuf *out)
+void print_members(struct cse *cse, const struct resource *resource, struct strbuf *out)
 {
 	const struct type_hooks *hooks = resource->type->hooks;
 	struct presenter presenter = {.out = out, .schema = cse->schema};
 
-	strbuf_add_char(out, '{');
 	strbuf_add_str(out, resource->text);
 	if (type_row(resource->type, ATTR_stateTag) >= 0)
 		present_u64(&presenter, ATTR_stateTag, resource->state_tag);
 	if (hooks && hooks->present)
 		hooks->present(cse, resource, &presenter);
+}
+
+static void print_attributes(struct cse *cse, const struct resource *resource, struct strbuf *out)
+{
+	strbuf_add_char(out, '{');
+	print_members(cse, resource, out);
 	strbuf_add_char(out, '}');
 }
 
@@ -103,7 +108,7 @@ void answer_etag_resource(struct request *req, const struct resource *resource)
 }
 
 /* cse-in/ae/name. */
-static struct str structured_address(struct request *req, const struct resource *resource, struct str name)
+struct str structured_address(struct request *req, const struct resource *resource, struct str name)
 {
 	size_t len = name.len;
 	char *address, *at;

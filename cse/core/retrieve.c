@@ -1,4 +1,5 @@
 /* RETRIEVE: TS-0004 7.3.3.6. */
+#include "cse/core/filter.h"
 #include "cse/core/state.h"
 
 enum { MOST_ATTRIBUTES = 64 };
@@ -99,8 +100,31 @@ static enum rsc answer_instance(struct request *req, const struct type_def *type
 	return RSC_NONE;
 }
 
+/* The original of an announced resource: TS-0001 8.1.2. */
+static enum rsc refuse_original(struct request *req)
+{
+	if (req->target.instance || req->target.resource->type->ty < TY_ANNOUNCED)
+		return req_fail(req, RSC_BAD_REQUEST, "resultContent (rcn): 7 is for announced resources");
+	return req_fail(req, RSC_NOT_IMPLEMENTED, "resultContent (rcn): 7 is not supported");
+}
+
+/* What is below the target, instead of its attributes or besides them. */
+static enum rsc retrieve_children(struct request *req, bool is_discovery, unsigned attributes)
+{
+	enum rsc code;
+
+	if (attributes)
+		return req_fail(req, RSC_BAD_REQUEST, "resultContent (rcn): single attributes go with 1 only");
+	code = is_discovery ? answer_discovery(req) : answer_children(req);
+	if (code != RSC_NONE)
+		return code;
+	req->answer.rsc = RSC_OK;
+	return RSC_OK;
+}
+
 enum rsc perform_retrieve(struct request *req)
 {
+	bool is_discovery = req->query && req->query->is_discovery;
 	struct str names[MOST_ATTRIBUTES];
 	const struct type_def *type;
 	unsigned count;
@@ -110,6 +134,13 @@ enum rsc perform_retrieve(struct request *req)
 		code = check_instance_access(req);
 	if (code == RSC_NONE)
 		code = wanted_attributes(req, names, &count);
+	if (code == RSC_NONE && req->rcn == 7)
+		code = refuse_original(req);
+	if (code != RSC_NONE)
+		return code;
+	if (is_discovery || lists_children(req))
+		return retrieve_children(req, is_discovery, count);
+	code = check_conditions(req);
 	if (code != RSC_NONE)
 		return code;
 	if (req->target.instance) {

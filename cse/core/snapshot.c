@@ -35,8 +35,8 @@ static void put_counters(struct request *req, struct instances *set)
 	struct chunk_writer writer = {req, set->parent->key};
 
 	write_chunk(&writer, CHUNK_HEADER,
-		    arena_printf(&req->arena, "%llu %llu", (unsigned long long)set->bytes,
-				 (unsigned long long)set->parent->state_tag));
+		    arena_printf(&req->arena, "%llu %llu %d", (unsigned long long)set->bytes,
+				 (unsigned long long)set->parent->state_tag, set->has_labels));
 }
 
 /* A snapshot that failed has to be written anew with the next. */

@@ -4,6 +4,7 @@
 
 #include "cse/core/commit.h"
 #include "cse/core/cse.h"
+#include "cse/core/fanout.h"
 #include "cse/core/hooks.h"
 
 struct cse {
@@ -16,11 +17,14 @@ struct cse {
 	struct committer *committer;
 
 	struct tree tree;
+	struct policies policies;
 	uint64_t last_key; /* the newest key given to a resource or instance */
 	struct instance_cache cache;
 	struct list dirty_instances;
 	uint64_t changes_since_snapshot;
 
+	struct references references;
+	struct fans fans;
 	struct expiry_heap expiries;
 	struct sweeper {
 		struct timer timer;
@@ -45,6 +49,7 @@ enum rsc check_validity(struct request *req);	    /* Recv-1.0, TS-0004 7.3.2.1 *
 enum rsc check_response_type(struct request *req);  /* Recv-2.0 */
 enum rsc check_hosting(struct request *req);	    /* Recv-6.1, 7.3.2.8 */
 enum rsc check_existence(struct request *req);	    /* Recv-6.2, 7.3.3.1 */
+enum rsc check_group_request(struct request *req);  /* Recv-6.2.1, 7.3.3.2 */
 enum rsc check_operation(struct request *req);
 enum rsc check_authorization(struct request *req);  /* Recv-6.3, 7.3.3.15 */
 enum rsc check_precondition(struct request *req);
@@ -67,14 +72,9 @@ void request_answer(struct request *req);
 /* A request of the CSE itself (expiration, snapshot): whoever makes it fills its change list and ends it by commit_finish. */
 struct request *request_internal(struct cse *cse, enum operation op);
 
-/* May req->from do this to resource? */
-bool may(const struct request *req, const struct resource *resource, enum privilege privilege);
-enum privilege privilege_of(enum operation op);
 
 /* address.c */
 const struct virtual_hooks *virtual_find(const struct cse *cse, const char *long_name);
-/* The type of the instances below parent. */
-const struct type_def *instance_type(const struct cse *cse, const struct resource *parent);
 const char *operation_name(enum operation op);
 
 /* retrieve.c */
@@ -89,6 +89,16 @@ void adopt_text(struct cse *cse, struct resource *resource, struct str text);
 
 /* delete.c: removes a resource and all below it, with change and undo records. */
 void remove_subtree(struct request *req, struct resource *resource);
+
+/* discovery.c: what lies below the target, TS-0004 7.3.3.14. */
+enum rsc answer_discovery(struct request *req);
+/* Result content 4, 5, 6 and 8 of RETRIEVE and DELETE. */
+bool lists_children(const struct request *req);
+enum rsc answer_children(struct request *req);
+/* Do the instances below parent keep themselves from this request (disableRetrieval)? */
+bool hides_instances(struct request *req, struct resource *parent);
+/* Does the target meet the conditions of a request that is not about its children? TS-0001 10.1.3 to 10.1.5. */
+enum rsc check_conditions(struct request *req);
 
 /* row.c: a resource as a row of the store, and back (outside the tree; NULL if it cannot be read). */
 void put_resource(struct request *req, const struct resource *resource);
@@ -112,7 +122,11 @@ void sweeper_was_alive(struct cse *cse, int64_t alive_us);
 
 /* result_content.c. Representations are JSON in the request's arena: {"m2m:cnt":{...}}, attributes alone without the root. */
 bool result_content_allowed(enum operation op, unsigned rcn);
-bool result_content_supported(unsigned rcn);
+bool result_content_is_of_discovery(unsigned rcn);
+/* The attributes as shown, as members of an object without its braces. */
+void print_members(struct cse *cse, const struct resource *resource, struct strbuf *out);
+/* cse-in/ae/name: of something named so below parent (NULL: the CSEBase itself). */
+struct str structured_address(struct request *req, const struct resource *parent, struct str name);
 struct str present_resource(struct request *req, const struct resource *resource);
 struct str present_attributes(struct request *req, const struct resource *resource);
 struct str present_instance(struct request *req, const struct type_def *type, const struct instance *instance);

@@ -3,12 +3,14 @@
 
 #include "cse/base/error.h"
 #include "cse/base/id.h"
+#include "cse/core/hooks.h"
 
 #include <stdlib.h>
 
 void tree_init(struct tree *tree)
 {
 	*tree = (struct tree){.seed = id_seed()};
+	catalog_init(&tree->catalog, tree->seed);
 }
 
 void tree_finish(struct tree *tree)
@@ -22,6 +24,7 @@ void tree_finish(struct tree *tree)
 		tree_detach(tree, gone);
 		resource_destroy(gone);
 	}
+	catalog_finish(&tree->catalog);
 	map_finish(&tree->by_id);
 	map_finish(&tree->by_name);
 	map_finish(&tree->by_key);
@@ -58,6 +61,10 @@ void resource_destroy(struct resource *resource)
 {
 	if (!resource)
 		return;
+	if (resource->state && resource->type->hooks->finish)
+		resource->type->hooks->finish(resource);
+	catalog_drop_labels(resource);
+	policy_set_release(resource->policies);
 	free((void *)(uintptr_t)resource->text.ptr);
 	free(resource->state);
 	free(resource);
@@ -83,6 +90,20 @@ static uint64_t hash_of_name(const struct tree *tree, const struct resource *par
 	return str_hash(name, tree->seed ^ (parent->key * 0x9e3779b97f4a7c15u));
 }
 
+/* By key. What is new goes to the end; an undo brings the last child back first, so the others go to the front. */
+static void insert_child(struct resource *parent, struct resource *child)
+{
+	struct list *where = &parent->children;
+
+	if (!list_empty(where) && container_of(where->next, struct resource, siblings)->key > child->key)
+		where = where->next;
+	else
+		while (where->prev != &parent->children &&
+		       container_of(where->prev, struct resource, siblings)->key > child->key)
+			where = where->prev;
+	list_insert_before(where, &child->siblings);
+}
+
 void tree_attach(struct tree *tree, struct resource *parent, struct resource *resource)
 {
 	resource->parent = parent;
@@ -90,10 +111,11 @@ void tree_attach(struct tree *tree, struct resource *parent, struct resource *re
 	map_add(&tree->by_key, &resource->by_key, hash_of_key(resource->key));
 	if (parent) {
 		map_add(&tree->by_name, &resource->by_name, hash_of_name(tree, parent, resource->name));
-		list_push(&parent->children, &resource->siblings);
+		insert_child(parent, resource);
 	} else {
 		tree->root = resource;
 	}
+	catalog_add(&tree->catalog, resource);
 	tree->count++;
 }
 
@@ -107,6 +129,7 @@ void tree_detach(struct tree *tree, struct resource *resource)
 	} else {
 		tree->root = NULL;
 	}
+	catalog_remove(&tree->catalog, resource);
 	tree->count--;
 }
 
@@ -168,9 +191,9 @@ struct resource *tree_next_postorder(struct resource *top, struct resource *prev
 }
 
 /* The text is canonical JSON that this CSE has printed itself, so that a look for `"name":` at nesting 0 is enough. */
-struct str resource_attribute(const struct resource *resource, struct str short_name)
+struct str text_attribute(struct str text, struct str short_name)
 {
-	const char *at = resource->text.ptr, *end = at + resource->text.len;
+	const char *at = text.ptr, *end = at + text.len;
 
 	while (at < end) {
 		const char *name = at + 1, *value;
@@ -199,4 +222,9 @@ struct str resource_attribute(const struct resource *resource, struct str short_
 		at++;
 	}
 	return (struct str){0};
+}
+
+struct str resource_attribute(const struct resource *resource, struct str short_name)
+{
+	return text_attribute(resource->text, short_name);
 }

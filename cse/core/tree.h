@@ -4,32 +4,38 @@
 
 #include "cse/base/list.h"
 #include "cse/base/map.h"
+#include "cse/core/catalog.h"
 #include "cse/core/expiry.h"
 #include "cse/core/instances.h"
+#include "cse/core/policy_set.h"
 #include "schemas/schema.h"
 
 /* One resource. Its attributes are the members of a JSON object as text, without the computed ones and without braces:
  * a RETRIEVE splices these bytes. */
 struct resource {
 	struct map_node by_id, by_name, by_key;
-	struct list siblings; /* in parent->children */
+	struct list siblings; /* in parent->children, by key */
 	struct list children;
 	struct resource *parent; /* NULL: the CSEBase */
 	const struct type_def *type;
 	uint64_t key; /* of its row in the store */
 	struct str id, name, originator; /* resourceID, resourceName, who created it */
 	struct str text;
-	int64_t modified_us;
+	int64_t created_us, modified_us;
 	uint64_t state_tag; /* stateTag, of the types that have it */
 	uint64_t batch;	    /* newest batch that changed it or its list of children */
 	struct expiry expiry;
 	struct instances *instances; /* NULL: none yet */
-	bool has_policies;	     /* accessControlPolicyIDs is set */
+	struct label **labels;	     /* those of the attribute, once each */
+	unsigned label_count;
+	bool is_cataloged, is_holder, is_labelled_holder; /* by the catalog */
+	struct policy_set *policies; /* accessControlPolicyIDs; NULL: not set */
 	void *state;		     /* what the type's hooks keep, hooks->state_size bytes */
 };
 
 struct tree {
 	struct map by_id, by_name, by_key;
+	struct catalog catalog;
 	struct resource *root;
 	uint64_t seed;
 	size_t count;
@@ -57,6 +63,8 @@ struct resource *tree_child(const struct tree *tree, const struct resource *pare
 /* Depth first below and including top, children before their parent; NULL at the end. Start with previous NULL. */
 struct resource *tree_next_postorder(struct resource *top, struct resource *previous);
 
+/* An attribute's JSON text among the members of an object that this CSE has printed, without its braces; or ptr NULL. */
+struct str text_attribute(struct str text, struct str short_name);
 /* An attribute's JSON text in the resource, or ptr NULL. Computed attributes are not found here. */
 struct str resource_attribute(const struct resource *resource, struct str short_name);
 

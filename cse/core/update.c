@@ -37,7 +37,7 @@ static void remember(struct request *req, struct resource *resource)
 }
 
 /* The stored representation as attributes by row. */
-static enum rsc resource_attrs(struct request *req, const struct resource *resource, struct attrs *attrs)
+static enum rsc stored_attrs(struct request *req, const struct resource *resource, struct attrs *attrs)
 {
 	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
 	struct doc *doc = arena_zalloc(&req->arena, sizeof(*doc));
@@ -100,20 +100,42 @@ static enum rsc update_expiration(struct request *req, struct resource *resource
 	return code != RSC_NONE ? code : check_children_outlive(req, resource, *et_us);
 }
 
+enum rsc resource_draft(struct request *req, const struct resource *resource, struct draft *draft)
+{
+	struct attrs stored;
+	enum rsc code = stored_attrs(req, resource, &stored);
+
+	if (code != RSC_NONE)
+		return code;
+	draft_init(draft, req->cse->schema, resource->type, &req->arena);
+	draft_take(draft, &stored);
+	return RSC_NONE;
+}
+
+void resource_amend(struct request *req, struct resource *resource, struct draft *draft)
+{
+	remember(req, resource);
+	resource->modified_us = req->received_us;
+	resource->state_tag++;
+	resource->batch = commit_open_batch(req->cse->committer);
+	draft_set_timestamp(draft, ATTR_lastModifiedTime, req->received_us);
+	adopt_text(req->cse, resource, draft_print(draft));
+	put_resource(req, resource);
+}
+
 enum rsc perform_update(struct request *req)
 {
 	struct resource *resource = req->target.resource;
 	const struct type_hooks *hooks = resource->type->hooks;
 	struct str before = present_attributes(req, resource);
 	struct draft draft;
-	struct attrs stored;
 	int64_t et_us;
-	enum rsc code = resource_attrs(req, resource, &stored);
+	enum rsc code = check_conditions(req);
 
+	if (code == RSC_NONE)
+		code = resource_draft(req, resource, &draft);
 	if (code != RSC_NONE)
 		return code;
-	draft_init(&draft, req->cse->schema, resource->type, &req->arena);
-	draft_take(&draft, &stored);
 	draft_take(&draft, &req->attrs);
 	code = update_expiration(req, resource, &draft, &et_us);
 	if (code == RSC_NONE && hooks && hooks->update)
@@ -121,15 +143,9 @@ enum rsc perform_update(struct request *req)
 	if (code != RSC_NONE)
 		return code;
 
-	remember(req, resource);
 	if (et_us > resource->expiry.due_us && resource->instances)
 		instances_look_at(req->cse, resource, resource->expiry.due_us); /* theirs stays what it was */
-	resource->modified_us = req->received_us;
-	resource->state_tag++;
-	resource->batch = commit_open_batch(req->cse->committer);
+	resource_amend(req, resource, &draft);
 	expiry_set(&req->cse->expiries, &resource->expiry, et_us);
-	draft_set_timestamp(&draft, ATTR_lastModifiedTime, req->received_us);
-	adopt_text(req->cse, resource, draft_print(&draft));
-	put_resource(req, resource);
 	return answer_updated(req, resource, before);
 }

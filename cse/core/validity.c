@@ -1,4 +1,5 @@
 /* Is the primitive itself right? TS-0004 7.3.2.1, parameters by the rows of primitive.def. */
+#include "cse/core/filter.h"
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
 
@@ -38,26 +39,6 @@ static enum rsc check_parameters(struct request *req)
 			code = check_parameter(req, i);
 		if (code != RSC_NONE)
 			return code;
-	}
-	return RSC_NONE;
-}
-
-static enum rsc check_filter(struct request *req)
-{
-	if (req->filter.count && req->op == OP_CREATE)
-		return req_fail(req, RSC_BAD_REQUEST, "filterCriteria (fc): not allowed in CREATE");
-	for (unsigned i = 0; i < req->filter.count; i++) {
-		const struct filter_item *item = &req->filter.items[i];
-		const struct constraint none = {0};
-		const char *wrong = NULL;
-
-		if (item->tag != FILTER_COUNT)
-			wrong = validate_text(condition_defs[item->tag].kind, &none, item->text);
-		if (wrong)
-			return req_fail(req, RSC_BAD_REQUEST, "filterCriteria %.*s: %s", STR_ARG(item->name), wrong);
-		if (item->tag == FILTER_COUNT || !condition_defs[item->tag].is_supported)
-			return req_fail(req, RSC_NOT_IMPLEMENTED, "filterCriteria %.*s: not supported",
-					STR_ARG(item->name));
 	}
 	return RSC_NONE;
 }
@@ -112,20 +93,27 @@ static enum rsc check_release(struct request *req)
 	return RSC_NONE;
 }
 
+/* TS-0001 table 8.1.2-1. */
 static enum rsc decode_result_content(struct request *req)
 {
 	static const unsigned defaults[] = {[OP_CREATE] = 1, [OP_RETRIEVE] = 1, [OP_UPDATE] = 1, [OP_DELETE] = 0, [OP_NOTIFY] = 0};
+	bool is_discovery = req->query && req->query->is_discovery, is_allowed;
 	int64_t rcn;
 
-	req->rcn = defaults[req->op];
+	req->rcn = is_discovery ? 11 : defaults[req->op];
 	if (!request_has(req, PARAM_resultContent))
 		return RSC_NONE;
-	if (str_to_i64(req->param[PARAM_resultContent], &rcn) != 0 || rcn < 0 ||
-	    !result_content_allowed(req->op, (unsigned)rcn))
-		return req_fail(req, RSC_BAD_REQUEST, "resultContent (rcn): %.*s is not allowed with this operation",
-				STR_ARG(req->param[PARAM_resultContent]));
-	if (!result_content_supported((unsigned)rcn))
-		return req_fail(req, RSC_NOT_IMPLEMENTED, "resultContent (rcn): %d is not supported", (int)rcn);
+	if (str_to_i64(req->param[PARAM_resultContent], &rcn) != 0 || rcn < 0 || rcn > 31)
+		is_allowed = false;
+	else
+		is_allowed = is_discovery ? result_content_is_of_discovery((unsigned)rcn)
+					  : result_content_allowed(req->op, (unsigned)rcn);
+	if (!is_allowed)
+		return req_fail(req, RSC_BAD_REQUEST, "resultContent (rcn): %.*s is not allowed with %s",
+				STR_ARG(req->param[PARAM_resultContent]),
+				is_discovery ? "discovery" : operation_name(req->op));
+	if (rcn == 10)
+		return req_fail(req, RSC_NOT_IMPLEMENTED, "resultContent (rcn): 10 is not supported");
 	req->rcn = (unsigned)rcn;
 	return RSC_NONE;
 }
@@ -151,11 +139,43 @@ static void normalize_from(struct request *req)
 	const struct cse *cse = req->cse;
 	struct str from = req->param[PARAM_from], id = str_of(cse->config.id), sp = str_of(cse->config.sp_id);
 
-	if (str_starts(from, STR("//")) && str_starts(str_from(from, 2), sp))
+	if (str_starts(from, STR("//")) && str_starts(str_from(from, 2), sp) && from.len > sp.len + 2 &&
+	    from.ptr[sp.len + 2] == '/')
 		from = str_from(from, 2 + sp.len);
 	if (str_starts(from, id) && from.len > id.len + 1 && from.ptr[id.len] == '/')
 		from = str_from(from, id.len + 1);
 	req->from = from;
+}
+
+/* An AE or CSE that is registered here under this identifier. */
+static bool is_registree(struct request *req, struct str id)
+{
+	struct target target;
+
+	return id.len && !memchr(id.ptr, '/', id.len) && cse_find(req->cse, id, &target) == FOUND_HERE && !target.virtual_ &&
+	       !target.instance && target.resource->type->flags & REGISTRATION;
+}
+
+/* TS-0004 7.3.2.1 to the letter: who is not registered, or comes without a security association that it needs. */
+static enum rsc check_association(struct request *req, bool is_registration)
+{
+	struct home home = cse_home(req->cse);
+	struct identity id;
+	bool is_known = identity_parse(&home, req->from, &id), is_alone = is_known && id.cse.ptr && !id.stem.ptr;
+
+	if (!req->cse->config.strict || is_admin(req))
+		return RSC_NONE;
+	if (!str_eq(req->from, req->param[PARAM_from]) && is_registree(req, req->from))
+		return req_fail(req, RSC_BAD_REQUEST, "from (fr): a registered AE goes by its AE-ID-Stem");
+	if (is_alone && str_starts(id.cse, STR("S")) && is_registree(req, id.cse))
+		return req_fail(req, RSC_BAD_REQUEST, "from (fr): a registered AE goes by its AE-ID-Stem");
+	if (req->peer.is_authenticated)
+		return RSC_NONE;
+	if (is_alone)
+		return req_fail(req, RSC_SECURITY_ASSOCIATION_REQUIRED, "from (fr): a CSE needs a security association");
+	if (!is_registration && !is_registree(req, req->from))
+		return req_fail(req, RSC_ORIGINATOR_NOT_AUTHENTICATED, "from (fr): not registered here");
+	return RSC_NONE;
 }
 
 static enum rsc check_from(struct request *req)
@@ -170,7 +190,7 @@ static enum rsc check_from(struct request *req)
 	for (size_t i = 0; i < req->from.len; i++)
 		if ((unsigned char)req->from.ptr[i] <= ' ' || (unsigned char)req->from.ptr[i] > '~')
 			return req_fail(req, RSC_BAD_REQUEST, "from (fr): has a blank, control or non-ASCII byte");
-	return RSC_NONE;
+	return check_association(req, is_registration);
 }
 
 static enum rsc decode_content(struct request *req)
@@ -187,7 +207,7 @@ static enum rsc decode_content(struct request *req)
 enum rsc check_validity(struct request *req)
 {
 	static enum rsc (*const checks[])(struct request *req) = {
-		decode_operation, decode_resource_type, check_parameters, check_from,	    check_filter,
+		decode_operation, decode_resource_type, check_parameters, check_from,	    filter_decode,
 		check_times,	  check_release,	decode_result_content, decode_content,
 	};
 

@@ -50,7 +50,7 @@ struct instance_head {
 	uint32_t flags;	      /* INSTANCE_NAMED ... */
 };
 
-enum { INSTANCE_NAMED = 1, INSTANCE_OWN_EXPIRY = 2 };
+enum { INSTANCE_NAMED = 1, INSTANCE_OWN_EXPIRY = 2, INSTANCE_LABELLED = 4 };
 
 struct change {
 	struct list link;

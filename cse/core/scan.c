@@ -1,0 +1,391 @@
+/* Scans: from the smallest source that holds all matches, or from the subtree itself if that is smaller. */
+#include "cse/core/scan.h"
+
+#include "cse/base/error.h"
+#include "cse/core/state.h"
+
+#include <stdlib.h>
+
+enum { MOST_GATHERED = 20000 };
+
+/* ---- visibility ---- */
+
+/* Is the resource below top, with nothing expired or hidden between? Counts the levels. */
+static bool is_visible(const struct scan *scan, const struct resource *resource, uint64_t *depth)
+{
+	bool is_discovery = scan->privilege == PRIVILEGE_DISCOVERY;
+
+	for (*depth = 0; resource != scan->top; resource = resource->parent, ++*depth) {
+		const struct type_hooks *hooks;
+
+		if (!resource || resource->expiry.due_us <= scan->now_us)
+			return false;
+		hooks = resource->type->hooks;
+		if (is_discovery && hooks && hooks->hides_subtree && hooks->hides_subtree(resource))
+			return false; /* TS-0004 7.3.3.14 */
+	}
+	return *depth <= scan->level;
+}
+
+bool hides_instances(struct request *req, struct resource *parent)
+{
+	const struct type_hooks *hooks = parent->type->hooks;
+	struct str dbg = req->answer.dbg;
+	bool hides = hooks && hooks->access_instance && hooks->access_instance(req, parent) != RSC_NONE;
+
+	req->answer.dbg = dbg;
+	return hides;
+}
+
+/* ---- instances: a heap of parents by their next key ---- */
+
+static void sift_down(struct scan *scan, size_t at)
+{
+	struct scan_set moved = scan->sets[at];
+
+	for (;;) {
+		size_t child = 2 * at + 1;
+
+		if (child >= scan->set_count)
+			break;
+		if (child + 1 < scan->set_count && scan->sets[child + 1].next < scan->sets[child].next)
+			child++;
+		if (moved.next <= scan->sets[child].next)
+			break;
+		scan->sets[at] = scan->sets[child];
+		at = child;
+	}
+	scan->sets[at] = moved;
+}
+
+static void add_set(struct scan *scan, struct resource *parent, uint64_t from)
+{
+	const struct series *series = parent->instances ? &parent->instances->series : NULL;
+	const struct type_def *type;
+	uint64_t depth;
+
+	if (!series || series->count == 0 || series->last < from || !is_visible(scan, parent, &depth) || depth >= scan->level)
+		return;
+	type = instance_type(scan->effort.req->cse, parent);
+	if (!type || !filter_may_match_instances(&scan->effort, scan->query, parent, type) ||
+	    hides_instances(scan->effort.req, parent) || !may(scan->effort.req, parent, scan->privilege))
+		return;
+	if (scan->set_count == scan->set_cap) {
+		scan->set_cap = scan->set_cap ? scan->set_cap * 2 : 16;
+		scan->sets = xrealloc(scan->sets, scan->set_cap * sizeof(*scan->sets));
+	}
+	scan->sets[scan->set_count++] =
+		(struct scan_set){series->first >= from ? series->first : series_after(series, from - 1), parent};
+}
+
+static void advance_set(struct scan *scan)
+{
+	struct scan_set *first = &scan->sets[0];
+
+	first->next = series_after(&first->parent->instances->series, first->next);
+	if (first->next == 0)
+		*first = scan->sets[--scan->set_count];
+	if (scan->set_count)
+		sift_down(scan, 0);
+}
+
+/* Does a criterion leave no instance at all? */
+static bool excludes_instances(const struct scan *scan)
+{
+	const struct schema *schema = scan->effort.req->cse->schema;
+	bool some = false;
+
+	for (unsigned i = 0; scan->query && filter_is_narrow(scan->query) && i < scan->query->count; i++) {
+		const struct criterion *criterion = &scan->query->criteria[i];
+
+		if (criterion->relation != OF_ITSELF || criterion->kind != BY_TYPE)
+			continue;
+		for (unsigned j = 0; j < criterion->count; j++) {
+			const struct type_def *type = schema_type(schema, criterion->types[j]);
+
+			some = some || (type && type->flags & INSTANCE);
+		}
+		return !some;
+	}
+	return false;
+}
+
+static bool asks_for_labels(const struct query *query)
+{
+	for (unsigned i = 0; query && filter_is_narrow(query) && i < query->count; i++)
+		if (query->criteria[i].relation == OF_ITSELF && query->criteria[i].kind == BY_LABEL)
+			return true;
+	return false;
+}
+
+static void add_sets(struct scan *scan, uint64_t from)
+{
+	const struct catalog *catalog = &scan->effort.req->cse->tree.catalog;
+	const struct catalog_list *parents = asks_for_labels(scan->query) ? &catalog->labelled : &catalog->holders;
+
+	if (excludes_instances(scan))
+		return;
+	if (scan->gathered.entries) {
+		add_set(scan, scan->top, from);
+		parents = &scan->gathered;
+	}
+	for (size_t i = 0; i < parents->count; i++)
+		if (parents->entries[i].resource)
+			add_set(scan, parents->entries[i].resource, from);
+	for (size_t i = scan->set_count / 2; i-- > 0;)
+		sift_down(scan, i);
+}
+
+/* ---- resources ---- */
+
+static size_t size_of_labels(const struct criterion *criterion)
+{
+	size_t size = 0;
+
+	for (unsigned i = 0; i < criterion->count; i++)
+		size += criterion->labels[i] ? criterion->labels[i]->resources.count : 0;
+	return size;
+}
+
+static size_t size_of_types(const struct catalog *catalog, const struct criterion *criterion)
+{
+	size_t size = 0;
+
+	for (unsigned i = 0; i < criterion->count; i++) {
+		const struct catalog_list *list = catalog_type(catalog, criterion->types[i]);
+
+		size += list ? list->count : 0;
+	}
+	return size;
+}
+
+/* The criterion that leaves the fewest resources; NULL: all of them have to be looked at. */
+static const struct criterion *narrowest(const struct scan *scan, const struct catalog *catalog, size_t *size)
+{
+	const struct query *query = scan->query;
+	const struct criterion *best = NULL;
+
+	*size = catalog->all.count;
+	for (unsigned i = 0; query && filter_is_narrow(query) && i < query->count; i++) {
+		const struct criterion *criterion = &query->criteria[i];
+		size_t its_size = SIZE_MAX;
+
+		if (criterion->relation != OF_ITSELF)
+			continue;
+		if (criterion->kind == BY_LABEL)
+			its_size = size_of_labels(criterion);
+		else if (criterion->kind == BY_TYPE)
+			its_size = size_of_types(catalog, criterion);
+		if (its_size < *size || (its_size != SIZE_MAX && !best)) {
+			*size = its_size;
+			best = criterion;
+		}
+	}
+	return best;
+}
+
+static void add_list(struct scan *scan, const struct catalog_list *list)
+{
+	if (list && list->count)
+		scan->lists[scan->list_count++] = (struct scan_list){list, 0};
+}
+
+static void add_lists(struct scan *scan, const struct catalog *catalog, const struct criterion *criterion)
+{
+	struct arena *arena = &scan->effort.req->arena;
+
+	scan->lists = arena_alloc(arena, ((criterion ? criterion->count : 0) + 1) * sizeof(*scan->lists));
+	if (!criterion)
+		add_list(scan, &catalog->all);
+	for (unsigned i = 0; criterion && i < criterion->count; i++) {
+		if (criterion->kind == BY_TYPE)
+			add_list(scan, catalog_type(catalog, criterion->types[i]));
+		else if (criterion->labels[i])
+			add_list(scan, &criterion->labels[i]->resources);
+	}
+}
+
+/* Depth first, parents before their children. goes_in: also below previous. */
+static struct resource *next_preorder(struct resource *top, struct resource *previous, bool goes_in, uint64_t *depth)
+{
+	if (goes_in && !list_empty(&previous->children)) {
+		++*depth;
+		return container_of(previous->children.next, struct resource, siblings);
+	}
+	while (previous != top && previous->siblings.next == &previous->parent->children) {
+		previous = previous->parent;
+		--*depth;
+	}
+	return previous == top ? NULL : container_of(previous->siblings.next, struct resource, siblings);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	uint64_t x = ((const struct catalog_entry *)a)->key, y = ((const struct catalog_entry *)b)->key;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Takes the whole subtree into scan->gathered, unless it has more resources than `most`. */
+static bool gather(struct scan *scan, size_t most)
+{
+	struct catalog_list *list = &scan->gathered;
+	uint64_t depth = 0;
+	struct resource *resource = next_preorder(scan->top, scan->top, scan->level > 0, &depth);
+
+	list->cap = 16;
+	list->entries = xmalloc(list->cap * sizeof(*list->entries));
+	for (; resource; resource = next_preorder(scan->top, resource, depth < scan->level, &depth)) {
+		if (list->count == most) {
+			free(list->entries);
+			*list = (struct catalog_list){0};
+			return false;
+		}
+		if (list->count == list->cap) {
+			list->cap *= 2;
+			list->entries = xrealloc(list->entries, list->cap * sizeof(*list->entries));
+		}
+		list->entries[list->count++] = (struct catalog_entry){resource->key, resource};
+	}
+	qsort(list->entries, list->count, sizeof(*list->entries), by_key);
+	return true;
+}
+
+/* An interval of creation times is one of keys, as long as the clock never went back. */
+static void place_lists(struct scan *scan, const struct catalog *catalog, uint64_t from)
+{
+	int64_t created_after_us = INT64_MIN;
+
+	for (unsigned i = 0; scan->query && filter_is_narrow(scan->query) && i < scan->query->count; i++) {
+		const struct criterion *criterion = &scan->query->criteria[i];
+
+		if (criterion->kind != BY_CREATION || !catalog->times_follow_keys)
+			continue;
+		created_after_us = criterion->low;
+		scan->created_before_us = criterion->high;
+	}
+	for (unsigned i = 0; i < scan->list_count; i++) {
+		struct scan_list *place = &scan->lists[i];
+		size_t in_time = created_after_us == INT64_MIN ? 0 : catalog_find_time(place->list, created_after_us);
+
+		place->at = catalog_find(place->list, from);
+		if (place->at < in_time)
+			place->at = in_time;
+	}
+}
+
+void scan_start(struct scan *scan, struct request *req, struct resource *top, uint64_t from, int64_t cost)
+{
+	const struct catalog *catalog = &req->cse->tree.catalog;
+	const struct criterion *criterion;
+	size_t size;
+
+	*scan = (struct scan){.effort = {.req = req, .left = cost},
+			      .query = req->query,
+			      .top = top,
+			      .privilege = PRIVILEGE_RETRIEVE,
+			      .level = UINT64_MAX,
+			      .created_before_us = INT64_MAX,
+			      .now_us = cse_expiry_now(req->cse)};
+	arena_init(&scan->effort.work);
+	if (req->query && req->query->is_discovery)
+		scan->privilege = PRIVILEGE_DISCOVERY;
+	if (req->query)
+		scan->level = req->query->level;
+	criterion = narrowest(scan, catalog, &size);
+	size += asks_for_labels(scan->query) ? catalog->labelled.count : catalog->holders.count;
+	if ((top->parent || scan->level != UINT64_MAX) && gather(scan, size < MOST_GATHERED ? size : MOST_GATHERED)) {
+		scan->lists = arena_alloc(&req->arena, sizeof(*scan->lists));
+		add_list(scan, &scan->gathered);
+	} else {
+		add_lists(scan, catalog, criterion);
+	}
+	place_lists(scan, catalog, from);
+	add_sets(scan, from ? from : 1);
+}
+
+void scan_finish(struct scan *scan)
+{
+	free(scan->gathered.entries);
+	free(scan->sets);
+	arena_finish(&scan->effort.work);
+}
+
+/* The list whose next resource has the smallest key; NULL at the end of all. */
+static struct scan_list *first_list(struct scan *scan)
+{
+	struct scan_list *first = NULL;
+
+	for (unsigned i = 0; i < scan->list_count; i++) {
+		struct scan_list *place = &scan->lists[i];
+		const struct catalog_list *list = place->list;
+
+		while (place->at < list->count && !list->entries[place->at].resource)
+			place->at++;
+		if (place->at < list->count &&
+		    list->entries[place->at].resource->created_us >= scan->created_before_us)
+			place->at = list->count;
+		if (place->at < list->count &&
+		    (!first || list->entries[place->at].key < first->list->entries[first->at].key))
+			first = place;
+	}
+	return first;
+}
+
+/* One resource may be in several lists. */
+static struct resource *take_resource(struct scan *scan, struct scan_list *first)
+{
+	struct resource *resource = first->list->entries[first->at].resource;
+
+	for (unsigned i = 0; i < scan->list_count; i++) {
+		struct scan_list *place = &scan->lists[i];
+
+		if (place->at < place->list->count && place->list->entries[place->at].resource == resource)
+			place->at++;
+	}
+	return resource;
+}
+
+static bool resource_matches(struct scan *scan, struct candidate *candidate)
+{
+	uint64_t depth;
+
+	return candidate->resource != scan->top && is_visible(scan, candidate->resource, &depth) &&
+	       filter_matches(&scan->effort, scan->query, candidate) &&
+	       may(scan->effort.req, candidate->resource, scan->privilege);
+}
+
+static bool instance_matches(struct scan *scan, struct candidate *candidate)
+{
+	return filter_matches(&scan->effort, scan->query, candidate) && candidate_read(&scan->effort, candidate) &&
+	       candidate->body.head.et_us > scan->now_us;
+}
+
+bool scan_next(struct scan *scan, struct candidate *candidate)
+{
+	for (;;) {
+		struct scan_list *list = first_list(scan);
+		bool has_set = scan->set_count > 0, matches;
+		uint64_t key = list ? list->list->entries[list->at].key : UINT64_MAX;
+
+		scan->position = 0;
+		if (!list && !has_set)
+			return false;
+		scan->position = has_set && scan->sets[0].next < key ? scan->sets[0].next : key;
+		if (scan->effort.left-- < 0 || scan->effort.error)
+			return false;
+		if (scan->position == key) {
+			*candidate = (struct candidate){.resource = take_resource(scan, list)};
+			candidate->type = candidate->resource->type;
+			matches = resource_matches(scan, candidate);
+		} else {
+			*candidate = (struct candidate){.resource = scan->sets[0].parent, .instance = key = scan->position};
+			candidate->type = instance_type(scan->effort.req->cse, candidate->resource);
+			advance_set(scan);
+			matches = instance_matches(scan, candidate);
+		}
+		arena_reset(&scan->effort.work);
+		if (matches)
+			return true;
+	}
+}
