@@ -1,6 +1,8 @@
 /* config_options: the table of options with their limits, and the rules for values that are text. */
 #include "cse/config.h"
 
+#include "schemas/schema.h"
+
 #include <inttypes.h>
 
 static bool all_of(struct str text, const char *extra)
@@ -67,6 +69,19 @@ static bool is_pattern(struct str text)
 static bool is_pattern_list(struct str text)
 {
 	return text.len == 0 || each_element(text, is_pattern);
+}
+
+static bool is_type_name(struct str text)
+{
+	for (unsigned ty = 1; ty < TY_ANNOUNCED; ty++)
+		if (resource_type_name(ty) && str_eq(text, str_of(resource_type_name(ty))))
+			return true;
+	return false;
+}
+
+static bool is_type_list(struct str text)
+{
+	return text.len == 0 || each_element(text, is_type_name);
 }
 
 /* scheme://something; the rest is for whoever uses it. */

@@ -3,9 +3,10 @@
 
 #include <arpa/inet.h>
 
+#include "schemas/schedule.h"
 #include "schemas/timestamp.h"
 
-enum { NAME_MAX_LENGTH = 255, ADDRESS_SIZE = 64, SCHEDULE_FIELDS = 7 };
+enum { NAME_MAX_LENGTH = 255, ADDRESS_SIZE = 64 };
 
 static bool is_digit(char c)
 {
@@ -155,53 +156,12 @@ static bool is_role_id(struct str text)
 	return only(name, "._-") && rest.ptr && only(rest, ".-");
 }
 
-/* ---- m2m:scheduleEntry: TS-0004 7.4.9.1 ---- */
-
-struct field {
-	uint64_t low, high;
-};
-
-static bool is_field_number(struct str text, const struct field *field, uint64_t *value)
-{
-	return str_to_u64(text, value) == 0 && *value >= field->low && *value <= field->high;
-}
-
-/* n, n-m, n-m/step or * /step */
-static bool is_field_element(struct str text, const struct field *field)
-{
-	struct str step = text, range = str_split(&step, '/'), high = range, low = str_split(&high, '-');
-	uint64_t from, to, by;
-
-	if (step.ptr && (str_to_u64(step, &by) < 0 || by == 0 || by > field->high))
-		return false;
-	if (str_eq(range, STR("*")))
-		return step.ptr != NULL;
-	if (!is_field_number(low, field, &from))
-		return false;
-	if (!high.ptr)
-		return !step.ptr;
-	return is_field_number(high, field, &to) && from <= to;
-}
-
-static bool is_field(struct str text, const struct field *field)
-{
-	if (str_eq(text, STR("*")))
-		return true;
-	while (text.ptr)
-		if (!is_field_element(str_split(&text, ','), field))
-			return false;
-	return true;
-}
-
+/* TS-0004 7.4.9.1 */
 static bool is_schedule(struct str text)
 {
-	static const struct field fields[SCHEDULE_FIELDS] = {{0, 59}, {0, 59}, {0, 23},	    {1, 31},
-							     {1, 12}, {0, 6},  {2000, 9999}};
+	struct schedule schedule;
 
-	for (int i = 0; i < SCHEDULE_FIELDS; i++)
-		if (!text.ptr || !is_field(str_split(&text, ' '), &fields[i]))
-			return false;
-	return !text.ptr;
+	return schedule_parse(text, &schedule) == 0;
 }
 
 /* ---- the table ---- */

@@ -13,6 +13,7 @@ libschemas_a_SOURCES = \
 	schemas/lookup.c \
 	schemas/primitive.c schemas/primitive.h \
 	schemas/quote.c schemas/quote.h \
+	schemas/schedule.c schemas/schedule.h \
 	schemas/schema.c schemas/schema.h schemas/schema_state.h \
 	schemas/status.c schemas/status.h \
 	schemas/tables.c \

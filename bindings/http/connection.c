@@ -42,7 +42,7 @@ struct connection {
 	struct exchange exchange;
 	enum phase phase;
 	enum deadline deadline;
-	bool is_loopback;
+	struct peer peer;
 	bool is_running;   /* in run(), which sends */
 	bool peer_is_done; /* has sent its last byte */
 	bool lingers;	   /* when it closes */
@@ -295,7 +295,7 @@ static void submit(struct connection *conn)
 		next_request(conn);
 		return;
 	}
-	mapping_request(&input->head, input_body(input), &front->config, conn->is_loopback, req, &conn->exchange);
+	mapping_request(&input->head, input_body(input), &front->config, &conn->peer, req, &conn->exchange);
 	next_request(conn);
 	conn->phase = WAITING;
 	front->waiting_count++;
@@ -543,7 +543,7 @@ static void deadline_passed(struct timer *timer)
 
 /* ---- for the front ---- */
 
-void connection_open(struct binding_state *front, int fd, bool is_loopback)
+void connection_open(struct binding_state *front, int fd, const struct peer *peer)
 {
 	struct connection *conn = xzalloc(sizeof(*conn));
 
@@ -551,7 +551,7 @@ void connection_open(struct binding_state *front, int fd, bool is_loopback)
 	conn->watch = (struct loop_fd){.ready = ready, .fd = fd};
 	conn->watched = EPOLLIN;
 	conn->timer.fire = deadline_passed;
-	conn->is_loopback = is_loopback;
+	conn->peer = *peer;
 	list_init(&conn->link);
 	list_init(&conn->resumed);
 	if (loop_watch(front->loop, &conn->watch, EPOLLIN) < 0) {

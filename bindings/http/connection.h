@@ -6,7 +6,7 @@
 #include "bindings/http/front.h"
 
 /* Takes over an accepted, non-blocking descriptor. */
-void connection_open(struct binding_state *front, int fd, bool is_loopback);
+void connection_open(struct binding_state *front, int fd, const struct peer *peer);
 
 /* The following get a connection by its link in one of the front's lists. */
 

@@ -21,14 +21,14 @@ static void turn_away(int fd)
 	close(fd);
 }
 
-static void accepted(struct listener *listener, int fd, bool is_loopback)
+static void accepted(struct listener *listener, int fd, const struct peer *peer)
 {
 	struct binding_state *front = container_of(listener, struct binding_state, listener);
 
 	if (front->open_count >= front->config.max_connections)
 		turn_away(fd);
 	else
-		connection_open(front, fd, is_loopback);
+		connection_open(front, fd, peer);
 }
 
 /* ---- rounds ---- */

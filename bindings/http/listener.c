@@ -27,6 +27,22 @@ static bool is_loopback(const struct sockaddr_storage *address)
 	return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
 }
 
+static struct peer peer_of(const struct sockaddr_storage *address)
+{
+	const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+	const struct in_addr *four = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+	struct peer peer = {.is_direct_loopback = is_loopback(address)};
+
+	if (address->ss_family == AF_INET) {
+		peer.family = PEER_IPV4;
+		memcpy(peer.address, four, sizeof(*four));
+	} else if (address->ss_family == AF_INET6) {
+		memcpy(peer.address, six, sizeof(*six));
+		peer.family = peer_unmap(peer.address) ? PEER_IPV4 : PEER_IPV6;
+	}
+	return peer;
+}
+
 static void resume(struct timer *timer)
 {
 	struct listener *listener = container_of(timer, struct listener, pause);
@@ -49,9 +65,10 @@ static void ready(struct loop_fd *watch, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPTS_PER_ROUND && watch->fd >= 0; i++) {
-		struct sockaddr_storage peer = {0};
-		socklen_t len = sizeof(peer);
-		int fd = accept4(watch->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage address = {0};
+		socklen_t len = sizeof(address);
+		struct peer peer;
+		int fd = accept4(watch->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
 			continue;
@@ -61,7 +78,8 @@ static void ready(struct loop_fd *watch, uint32_t events)
 			return;
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		listener->accepted(listener, fd, is_loopback(&peer));
+		peer = peer_of(&address);
+		listener->accepted(listener, fd, &peer);
 	}
 }
 

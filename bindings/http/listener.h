@@ -3,12 +3,13 @@
 #define BINDINGS_HTTP_LISTENER_H
 
 #include "cse/base/loop.h"
+#include "cse/core/request.h"
 
 struct listener {
 	struct loop *loop;
 	struct loop_fd watch; /* fd -1: closed */
 	struct timer pause;   /* set while there are no descriptors left */
-	void (*accepted)(struct listener *listener, int fd, bool is_loopback);
+	void (*accepted)(struct listener *listener, int fd, const struct peer *peer);
 	char address[80]; /* "http://127.0.0.1:8080" */
 };
 

@@ -138,13 +138,16 @@ static void keep_exchange(const struct head *head, struct request *req, struct e
 	exchange->if_none_match = joined_field(head, FIELD_if_none_match, &req->arena);
 }
 
-void mapping_request(const struct head *head, struct str body, const struct binding_config *config, bool is_loopback,
-		     struct request *req, struct exchange *exchange)
+void mapping_request(const struct head *head, struct str body, const struct binding_config *config,
+		     const struct peer *peer, struct request *req, struct exchange *exchange)
 {
 	bool prefers_vendor;
 
 	req->binding = "http";
-	req->peer.is_direct_loopback = is_loopback && (config->trust_forwarded || is_direct(head));
+	req->peer = *peer;
+	req->peer.is_direct_loopback = peer->is_direct_loopback && (config->trust_forwarded || is_direct(head));
+	if (head->is_forwarded)
+		req->peer.family = PEER_UNKNOWN; /* the address is the proxy's */
 	for (unsigned i = 0; i < head->field_count; i++)
 		map_field(req, head->fields[i].field, head_str(head, head->fields[i].value));
 	if (head->repeated >> FIELD_content_type & 1)

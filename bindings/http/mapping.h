@@ -17,8 +17,8 @@ void mapping_exchange(const struct head *head, const char *cors_origins, struct 
 
 /* Fills req; everything it keeps is copied into its arena, and the exchange's views then point there. What is wrong
  * becomes req->refused. */
-void mapping_request(const struct head *head, struct str body, const struct binding_config *config, bool is_loopback,
-		     struct request *req, struct exchange *exchange);
+void mapping_request(const struct head *head, struct str body, const struct binding_config *config,
+		     const struct peer *peer, struct request *req, struct exchange *exchange);
 
 /* The response to an answered request. location_buf takes the bytes of Content-Location. */
 struct response mapping_response(const struct request *req, const struct exchange *exchange, const char *root,

@@ -262,10 +262,12 @@ void commit_finish(struct committer *committer, struct request *req)
 		list_push(&committer->open->writers, &req->link);
 	else if (commit_is_durable(committer, req->depends_on))
 		request_answer(req);
-	else if (req->depends_on == committer->open->number)
+	else if (req->depends_on == committer->open->number && !list_empty(&committer->open->writers))
 		list_push(&committer->open->waiters, &req->link);
-	else
+	else if (committer->in_flight)
 		list_push(&committer->in_flight->waiters, &req->link);
+	else
+		request_answer(req); /* what it has seen in the open batch was taken back */
 }
 
 uint64_t commit_open_batch(const struct committer *committer)

@@ -65,6 +65,29 @@ static enum rsc check_supported(struct request *req)
 	return RSC_NONE;
 }
 
+/* Whoever links what is no policy locks everybody out: it is refused, whether there is nothing or something else. What another
+ * CSE hosts is taken as it is. */
+static enum rsc check_linked(struct request *req)
+{
+	struct value list = attrs_get(&req->attrs, ATTR_accessControlPolicyIDs);
+
+	if (value_is_absent(list) || value_type(list) != VALUE_ARRAY)
+		return RSC_NONE;
+	for (struct value v = value_first(list); !value_is_absent(v); v = value_next(list, v)) {
+		const struct type_hooks *hooks;
+		struct target target;
+		enum found found = cse_find(req->cse, value_string(v, &req->arena), &target);
+
+		if (found == FOUND_ELSEWHERE)
+			continue;
+		hooks = found == FOUND_HERE && !target.virtual_ && !target.instance ? target.resource->type->hooks : NULL;
+		if (!hooks || !hooks->policy)
+			return req_fail(req, RSC_BAD_REQUEST,
+					"accessControlPolicyIDs (acpi): names what is no <accessControlPolicy> of this CSE");
+	}
+	return RSC_NONE;
+}
+
 static enum rsc check_create(struct request *req)
 {
 	const struct type_def *type = NULL;
@@ -82,7 +105,8 @@ static enum rsc check_create(struct request *req)
 	if (code != RSC_NONE)
 		return req_fail(req, code, "%s", problem.text);
 	req->type = type;
-	return check_supported(req);
+	code = check_linked(req);
+	return code == RSC_NONE ? check_supported(req) : code;
 }
 
 /* TS-0001 9.6.1.3.2. */
@@ -109,11 +133,24 @@ static enum rsc check_update(struct request *req)
 	if (code != RSC_NONE)
 		return req_fail(req, code, "%s", problem.text);
 	code = check_policies_alone(req, object);
+	if (code == RSC_NONE)
+		code = check_linked(req);
 	return code == RSC_NONE ? check_supported(req) : code;
+}
+
+/* What a virtual resource does by itself, such as asking others, is judged there. */
+static const struct virtual_hooks *performer(const struct request *req)
+{
+	const struct virtual_def *def = req->target.virtual_;
+	const struct virtual_hooks *hooks = def ? virtual_find(req->cse, def->long_name) : NULL;
+
+	return hooks && hooks->perform ? hooks : NULL;
 }
 
 enum rsc check_representation(struct request *req)
 {
+	if (performer(req))
+		return RSC_NONE;
 	switch (req->op) {
 	case OP_CREATE:
 		return check_create(req);
@@ -137,5 +174,5 @@ enum rsc perform(struct request *req)
 		[OP_DELETE] = perform_delete,
 	};
 
-	return operations[req->op](req);
+	return performer(req) ? performer(req)->perform(req) : operations[req->op](req);
 }

@@ -1,6 +1,8 @@
 /* Carrying out a scenario's statements. */
 #include "tests/scenario/run.h"
 
+#include <arpa/inet.h>
+
 #include <stdarg.h>
 
 static const struct decode_limits limits = {.bytes = 1 << 24, .depth = 64, .tokens = 1 << 20};
@@ -390,8 +392,18 @@ static bool run_let(struct run *run, const struct statement *statement)
 
 static bool run_peer(struct run *run, const struct statement *statement)
 {
-	run->peer = (struct peer){.is_direct_loopback = str_eq(statement->name, STR("loopback")),
-				  .is_authenticated = str_eq(statement->name, STR("authenticated"))};
+	char text[INET6_ADDRSTRLEN] = "";
+	struct peer *peer = &run->peer;
+
+	*peer = (struct peer){.is_direct_loopback = str_eq(statement->name, STR("loopback")),
+			      .is_authenticated = str_eq(statement->name, STR("authenticated"))};
+	if (statement->name.len >= sizeof(text))
+		return run_fail(run, statement, "peer: no address");
+	memcpy(text, statement->name.ptr, statement->name.len);
+	if (inet_pton(AF_INET, text, peer->address) == 1)
+		peer->family = PEER_IPV4;
+	else if (inet_pton(AF_INET6, text, peer->address) == 1)
+		peer->family = peer_unmap(peer->address) ? PEER_IPV4 : PEER_IPV6;
 	return true;
 }
 

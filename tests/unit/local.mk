@@ -5,13 +5,15 @@ test_base_SOURCES = tests/unit/test_base.c
 test_base_LDADD = libbase.a -lcmocka -lpthread
 
 # schemas
-check_PROGRAMS += test_json test_timestamp test_schema test_validate test_load test_describe
-TESTS += test_json test_timestamp test_schema test_validate test_load test_describe
+check_PROGRAMS += test_json test_timestamp test_schedule test_schema test_validate test_load test_describe
+TESTS += test_json test_timestamp test_schedule test_schema test_validate test_load test_describe
 schema_test_libraries = libschemas.a libbase.a -lcmocka $(CJSON_LIBS)
 test_json_SOURCES = tests/unit/test_json.c
 test_json_LDADD = $(schema_test_libraries)
 test_timestamp_SOURCES = tests/unit/test_timestamp.c
 test_timestamp_LDADD = $(schema_test_libraries)
+test_schedule_SOURCES = tests/unit/test_schedule.c
+test_schedule_LDADD = $(schema_test_libraries)
 test_schema_SOURCES = tests/unit/test_schema.c tests/unit/tables.c tests/unit/tables.h
 test_schema_LDADD = $(schema_test_libraries)
 test_validate_SOURCES = tests/unit/test_validate.c tests/unit/tables.c tests/unit/tables.h \
@@ -30,3 +32,9 @@ TESTS += test_commit
 test_commit_SOURCES = tests/unit/test_commit.c
 test_commit_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
 	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
+
+# access control
+check_PROGRAMS += test_originator
+TESTS += test_originator
+test_originator_SOURCES = tests/unit/test_originator.c
+test_originator_LDADD = libcore.a libbase.a -lcmocka

@@ -36,6 +36,7 @@ static void open_all(struct fixture *f)
 		.admin = "CAdmin",
 		.releases = "3",
 		.ae_originators = "C*",
+		.base_create = "",
 		.points_of_access = "http://127.0.0.1:8080",
 		.decode = {.bytes = 1 << 20, .depth = 32, .tokens = 10000},
 		.max_requests = 1000,
