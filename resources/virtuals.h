@@ -4,6 +4,6 @@
 
 #include "cse/core/hooks.h"
 
-extern const struct virtual_hooks virtual_latest, virtual_oldest;
+extern const struct virtual_hooks virtual_fan_out_point, virtual_latest, virtual_oldest;
 
 #endif

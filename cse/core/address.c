@@ -27,33 +27,40 @@ static enum rsc not_hosted(struct request *req)
 	return req_fail(req, RSC_NOT_FOUND, "to: no route to another CSE");
 }
 
-/* TS-0004 7.3.2.8: leaves in `path` what follows the CSE-ID. */
-enum rsc check_hosting(struct request *req)
+/* Where an address without fragment leads; leaves in *path what follows the CSE-ID. */
+static enum found place_of(const struct cse *cse, struct str to, struct str *path)
 {
-	const struct cse *cse = req->cse;
-	struct str to = take_fragment(req, req->param[PARAM_to]);
 	struct str sp = str_of(cse->config.sp_id), id = str_of(cse->config.id);
 
 	if (str_starts(to, STR("//"))) {
 		to = str_from(to, 2);
 		if (!is_below(to, sp))
-			return not_hosted(req);
+			return FOUND_ELSEWHERE;
 		to = str_from(to, sp.len);
-		if (to.len == 0)
-			return req_fail(req, RSC_BAD_REQUEST, "to: names a service provider, no resource");
 	}
 	if (to.len && to.ptr[0] == '/') {
 		if (!is_below(to, id))
-			return not_hosted(req);
+			return FOUND_ELSEWHERE;
 		to = str_from(to, id.len + 1);
 	}
-	if (to.len == 0)
+	*path = to;
+	return to.len ? FOUND_HERE : FOUND_NOTHING;
+}
+
+/* TS-0004 7.3.2.8: leaves in `path` what follows the CSE-ID. */
+enum rsc check_hosting(struct request *req)
+{
+	struct str to = take_fragment(req, req->param[PARAM_to]);
+	enum found place = place_of(req->cse, to, &req->path);
+
+	if (place == FOUND_ELSEWHERE)
+		return not_hosted(req);
+	if (place == FOUND_NOTHING)
 		return req_fail(req, RSC_BAD_REQUEST, "to: names no resource");
-	if (to.ptr[to.len - 1] == '/')
+	if (req->path.ptr[req->path.len - 1] == '/')
 		return req_fail(req, RSC_BAD_REQUEST, "to: ends with a slash");
 	if (req->target.attribute.ptr && req->op != OP_RETRIEVE)
 		return req_fail(req, RSC_BAD_REQUEST, "to: an attribute can only be retrieved");
-	req->path = to;
 	return RSC_NONE;
 }
 
@@ -65,7 +72,7 @@ static struct resource *first_resource(const struct cse *cse, struct str segment
 }
 
 /* An unstructured identifier of an instance leads to its parent by one look at the row. */
-static int find_instance_by_id(struct cse *cse, struct str id, struct target *target)
+static enum found find_instance_by_id(struct cse *cse, struct str id, struct target *target)
 {
 	uint64_t key = instance_id_key(id, 'i'), parent_key;
 	struct instance_head head;
@@ -73,19 +80,19 @@ static int find_instance_by_id(struct cse *cse, struct str id, struct target *ta
 	int found;
 
 	if (key == 0)
-		return 0;
+		return FOUND_NOTHING;
 	parent_key = instance_cache_parent(&cse->cache, key);
 	if (parent_key == 0) {
 		found = cse->store->ops->read_instance(cse->store, key, &parent_key, &head, &cse->cache.buffer);
 		if (found <= 0)
-			return found;
+			return found < 0 ? FOUND_ERROR : FOUND_NOTHING;
 	}
 	parent = tree_by_key(&cse->tree, parent_key);
 	if (!parent || !parent->instances || !series_contains(&parent->instances->series, key))
-		return 0;
+		return FOUND_NOTHING;
 	target->resource = parent;
 	target->instance = key;
-	return 1;
+	return FOUND_HERE;
 }
 
 static const struct virtual_def *virtual_child(const struct resource *resource, struct str name)
@@ -96,96 +103,107 @@ static const struct virtual_def *virtual_child(const struct resource *resource, 
 	return NULL;
 }
 
-static enum rsc store_failed(struct request *req, int error)
-{
-	return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "store: %s", error_text(error));
-}
-
-static enum rsc not_found(struct request *req)
-{
-	return req_fail(req, RSC_NOT_FOUND, "to: \"%.*s\" does not exist", STR_ARG(req->path));
-}
-
 /* One name below the target so far. */
-static enum rsc descend(struct request *req, struct str name)
+static enum found descend(struct cse *cse, struct target *target, struct str name)
 {
-	struct target *target = &req->target;
 	struct resource *child;
 	int error;
 
 	if (target->instance || target->virtual_)
-		return not_found(req);
-	child = tree_child(&req->cse->tree, target->resource, name);
+		return FOUND_NOTHING;
+	child = tree_child(&cse->tree, target->resource, name);
 	if (child) {
 		target->resource = child;
-		return RSC_NONE;
+		return FOUND_HERE;
 	}
 	target->virtual_ = virtual_child(target->resource, name);
 	if (target->virtual_)
-		return RSC_NONE;
-	target->instance = instances_find(req->cse, target->resource, name, &error);
+		return FOUND_HERE;
+	target->instance = instances_find(cse, target->resource, name, &error);
 	if (error)
-		return store_failed(req, error);
-	return target->instance ? RSC_NONE : not_found(req);
+		return FOUND_ERROR;
+	return target->instance ? FOUND_HERE : FOUND_NOTHING;
 }
 
-static enum rsc resolve(struct request *req)
+/* What follows some virtual resources is theirs to read: cse-in/group/fopt/la. */
+static bool takes_suffix(const struct cse *cse, const struct target *target)
 {
-	struct str rest = req->path, segment = str_split(&rest, '/');
-	struct target *target = &req->target;
-	int found;
+	const struct virtual_hooks *hooks = target->virtual_ ? virtual_find(cse, target->virtual_->long_name) : NULL;
 
-	target->resource = first_resource(req->cse, segment);
-	if (!target->resource) {
-		found = find_instance_by_id(req->cse, segment, target);
-		if (found < 0)
-			return store_failed(req, found);
-		if (found == 0)
-			return not_found(req);
-	}
-	while (rest.ptr) {
-		enum rsc code;
+	return hooks && hooks->takes_suffix;
+}
 
-		segment = str_split(&rest, '/');
-		if (segment.len == 0)
-			return req_fail(req, RSC_BAD_REQUEST, "to: has an empty segment");
-		code = descend(req, segment);
-		if (code != RSC_NONE)
-			return code;
+static enum found resolve(struct cse *cse, struct str path, struct target *target)
+{
+	struct str rest = path, segment = str_split(&rest, '/');
+	enum found found = FOUND_HERE;
+
+	target->resource = first_resource(cse, segment);
+	if (!target->resource)
+		found = find_instance_by_id(cse, segment, target);
+	while (found == FOUND_HERE && rest.ptr) {
+		if (takes_suffix(cse, target)) {
+			target->suffix = rest;
+			break;
+		}
+		found = descend(cse, target, str_split(&rest, '/'));
 	}
-	return RSC_NONE;
+	return found;
 }
 
 /* What has expired is gone, even if the sweeper has not come by yet. */
-static bool is_expired(struct request *req, int *error)
+static enum found check_expired(struct cse *cse, const struct target *target)
 {
-	int64_t now = cse_expiry_now(req->cse);
+	int64_t now = cse_expiry_now(cse);
 	struct instance instance;
 
-	for (const struct resource *r = req->target.resource; r; r = r->parent)
+	for (const struct resource *r = target->resource; r; r = r->parent)
 		if (r->expiry.due_us <= now)
+			return FOUND_NOTHING;
+	if (!target->instance)
+		return FOUND_HERE;
+	if (instances_read(cse, target->resource, target->instance, &instance) != 0)
+		return FOUND_ERROR;
+	return instance.head.et_us <= now ? FOUND_NOTHING : FOUND_HERE;
+}
+
+enum found cse_find(struct cse *cse, struct str id, struct target *target)
+{
+	struct str path;
+	enum found found = place_of(cse, id, &path);
+
+	*target = (struct target){0};
+	if (found == FOUND_HERE)
+		found = resolve(cse, path, target);
+	return found == FOUND_HERE ? check_expired(cse, target) : found;
+}
+
+static bool has_empty_segment(struct str path)
+{
+	for (size_t i = 1; i < path.len; i++)
+		if (path.ptr[i] == '/' && path.ptr[i - 1] == '/')
 			return true;
-	if (!req->target.instance)
-		return false;
-	*error = instances_read(req->cse, req->target.resource, req->target.instance, &instance);
-	return *error == 0 && instance.head.et_us <= now;
+	return false;
 }
 
 /* TS-0004 7.3.3.1. */
 enum rsc check_existence(struct request *req)
 {
-	enum rsc code = resolve(req);
-	int error = 0;
+	struct target *target = &req->target;
+	enum found found;
 
-	if (code != RSC_NONE)
-		return code;
-	if (is_expired(req, &error))
-		return not_found(req);
-	if (error)
-		return store_failed(req, error);
-	commit_depend(req, req->target.resource->batch);
-	if (req->target.instance)
-		commit_depend(req, req->target.resource->instances->batch);
+	if (has_empty_segment(req->path))
+		return req_fail(req, RSC_BAD_REQUEST, "to: has an empty segment");
+	found = resolve(req->cse, req->path, target);
+	if (found == FOUND_HERE)
+		found = check_expired(req->cse, target);
+	if (found == FOUND_ERROR)
+		return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "store: cannot be read");
+	if (found != FOUND_HERE)
+		return req_fail(req, RSC_NOT_FOUND, "to: \"%.*s\" does not exist", STR_ARG(req->path));
+	commit_depend(req, target->resource->batch);
+	if (target->instance)
+		commit_depend(req, target->resource->instances->batch);
 	return RSC_NONE;
 }
 

@@ -9,8 +9,11 @@
 static void init(struct cse *cse)
 {
 	tree_init(&cse->tree);
+	cse->policies.seed = cse->tree.seed;
 	instance_cache_init(&cse->cache, cse->config.cache_bytes);
 	list_init(&cse->dirty_instances);
+	references_start(&cse->references, cse);
+	fans_start(&cse->fans, cse);
 	list_init(&cse->free_requests);
 }
 
@@ -23,6 +26,9 @@ static void finish(struct cse *cse)
 		resource->instances = NULL;
 	}
 	tree_finish(&cse->tree);
+	policies_finish(&cse->policies);
+	references_stop(&cse->references);
+	fans_stop(&cse->fans);
 	expiry_finish(&cse->expiries);
 	instance_cache_finish(&cse->cache);
 	map_finish(&cse->pending);
@@ -162,6 +168,11 @@ const struct cse_config *cse_config(const struct cse *cse)
 const struct schema *cse_schema(const struct cse *cse)
 {
 	return cse->schema;
+}
+
+struct policies *cse_policies(struct cse *cse)
+{
+	return &cse->policies;
 }
 
 bool cse_has_id(const struct cse *cse, struct str id)

@@ -11,6 +11,7 @@ static const struct step steps[] = {
 	{"Recv-2.0 communication method", check_response_type},
 	{"Recv-6.1 hosting CSE", check_hosting},
 	{"Recv-6.2 existence of the addressed resource", check_existence},
+	{"Recv-6.2.1 duplicate group requests", check_group_request},
 	{"the operation is one the target takes", check_operation},
 	{"Recv-6.3 authorization of the originator", check_authorization},
 	{"the precondition of the binding holds", check_precondition},

@@ -20,6 +20,16 @@ void draft_take(struct draft *draft, const struct attrs *attrs)
 	}
 }
 
+void draft_take_defaults(struct draft *draft)
+{
+	for (size_t i = 0; i < draft->type->attr_count; i++) {
+		const struct attr_def *row = &draft->type->attrs[i];
+
+		if (row->default_kind == DEFAULT_TEXT && !draft->text[i].ptr)
+			draft->text[i] = str_of(row->default_text);
+	}
+}
+
 void draft_set(struct draft *draft, unsigned name, struct str json)
 {
 	int row = type_row(draft->type, name);

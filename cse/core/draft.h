@@ -16,6 +16,8 @@ struct draft {
 /* Empty; or from attributes (nulls are left out). */
 void draft_init(struct draft *draft, const struct schema *schema, const struct type_def *type, struct arena *arena);
 void draft_take(struct draft *draft, const struct attrs *attrs);
+/* Gives rows that are absent the value their table names. */
+void draft_take_defaults(struct draft *draft);
 
 /* ptr NULL removes. json must live as long as the arena. An attribute the type has no row for is left out. */
 void draft_set(struct draft *draft, unsigned name, struct str json);

@@ -108,10 +108,46 @@ static const char *inspect_resource(struct inspection *inspection, struct str ro
 	return inspect_universal(inspection, type, &attrs);
 }
 
+static const char *inspect_success(struct inspection *inspection, struct value content);
+static const char *inspect_error(struct inspection *inspection, struct value content);
+
+/* One member's response primitive in m2m:agr: TS-0004 7.4.14.2.5. */
+static const char *inspect_member(struct inspection *inspection, struct value answer)
+{
+	struct value code, content;
+	int64_t rsc;
+
+	if (value_type(answer) != VALUE_OBJECT || value_is_absent(value_member(answer, STR("fr"))) ||
+	    value_is_absent(value_member(answer, STR("rqi"))))
+		return wrong(inspection, "a member's answer without from or requestIdentifier");
+	code = value_member(answer, STR("rsc"));
+	content = value_member(answer, STR("pc"));
+	if (value_is_absent(code) || value_i64(code, &rsc) != 0 || !status_find((int)rsc))
+		return wrong(inspection, "a member's answer without a code");
+	if (value_is_absent(content))
+		return rsc_is_success((enum rsc)rsc) ? NULL : wrong(inspection, "a member's refusal without content");
+	return rsc_is_success((enum rsc)rsc) ? inspect_success(inspection, content) : inspect_error(inspection, content);
+}
+
+static const char *inspect_aggregated(struct inspection *inspection, struct value aggregated)
+{
+	struct value answers = value_member(aggregated, STR("m2m:rsp"));
+	const char *fault = NULL;
+
+	if (value_is_absent(answers) || value_type(answers) != VALUE_ARRAY)
+		return wrong(inspection, "m2m:agr without m2m:rsp");
+	for (struct value v = value_first(answers); !fault && !value_is_absent(v); v = value_next(answers, v))
+		fault = inspect_member(inspection, v);
+	return fault;
+}
+
 static const char *inspect_success(struct inspection *inspection, struct value content)
 {
 	struct value member = value_first(content);
 	struct str root = value_name(member);
+
+	if (str_eq(root, STR("m2m:agr")))
+		return inspect_aggregated(inspection, member);
 
 	if (str_eq(root, STR("m2m:uri")))
 		return value_type(member) == VALUE_STRING ? NULL : wrong(inspection, "m2m:uri is not a string");
@@ -163,9 +199,13 @@ static const char *inspect_presence(struct inspection *inspection)
 	bool present = inspection->reply->content.len != 0;
 	enum operation op = inspection->exchange->op;
 	bool by_default = parameter(inspection, PARAM_resultContent).ptr == NULL;
+	struct str rest = parameter(inspection, PARAM_to);
 
 	if (!rsc_is_success((enum rsc)inspection->reply->rsc))
 		return present ? NULL : wrong(inspection, "an error without content");
+	while (rest.ptr)
+		if (str_eq(str_split(&rest, '/'), STR("fopt"))) /* answers of members, whatever they contain */
+			return present ? NULL : wrong(inspection, "the members' answers are missing");
 	if (result_content_is(inspection, "0") || op == OP_NOTIFY || (op == OP_DELETE && by_default))
 		return present ? wrong(inspection, "a content where none was asked for") : NULL;
 	return present || result_content_is(inspection, "9") ? NULL : wrong(inspection, "the content is missing");

@@ -10,7 +10,7 @@ test_scenarios_LDADD = libresources.a libbindings.a libcore.a libstore.a libsche
 	$(HTTP_PARSER_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS)
 EXTRA_DIST += tests/scenario/README.md tests/scenario/codes.txt tests/scenario/unseen.txt \
 	tests/scenario/access.scn tests/scenario/addressing.scn tests/scenario/container.scn tests/scenario/cse_base.scn \
-	tests/scenario/etag.scn tests/scenario/expiration.scn tests/scenario/http.scn tests/scenario/instance.scn \
-	tests/scenario/node.scn tests/scenario/partial.scn tests/scenario/primitive.scn tests/scenario/refusals.scn \
+	tests/scenario/etag.scn tests/scenario/groups.scn tests/scenario/expiration.scn tests/scenario/http.scn tests/scenario/instance.scn \
+	tests/scenario/node.scn tests/scenario/partial.scn tests/scenario/policies.scn tests/scenario/primitive.scn tests/scenario/refusals.scn \
 	tests/scenario/registration.scn tests/scenario/restart.scn tests/scenario/result_content.scn \
 	tests/scenario/retention.scn tests/scenario/store_failure.scn tests/scenario/together.scn tests/scenario/types.scn tests/scenario/values.scn

@@ -148,7 +148,8 @@ static void attempt_wrong(struct refusals *refusals, const struct exchange *base
 
 	if (attr->kind.is_list) {
 		attempt_value(refusals, base, attr, valid_scalar(refusals, attr->kind), "with one value for a list");
-		attempt_value(refusals, base, attr, STR("[]"), "with an empty list");
+		if (!attr->constraint.is_set || attr->constraint.min > 0)
+			attempt_value(refusals, base, attr, STR("[]"), "with an empty list");
 		if (wrong)
 			attempt_value(refusals, base, attr, arena_join(arena, STR("["), str_of(wrong), STR("]")),
 				      "with a list of the wrong kind");
