@@ -52,7 +52,7 @@ static enum rsc check_child_type(struct request *req)
 static enum rsc check_supported(struct request *req)
 {
 	static const uint16_t unsupported[] = {ATTR_announceTo, ATTR_announcedAttribute,
-					       ATTR_dynamicAuthorizationConsultationIDs};
+					       ATTR_dynamicAuthorizationConsultationIDs, ATTR_notifyAggregation};
 
 	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
 		struct value v = attrs_get(&req->attrs, unsupported[i]);
