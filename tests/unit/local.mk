@@ -34,7 +34,10 @@ test_commit_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
 	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
 
 # access control
-check_PROGRAMS += test_originator
-TESTS += test_originator
+check_PROGRAMS += test_originator test_policy_model
+TESTS += test_originator test_policy_model
 test_originator_SOURCES = tests/unit/test_originator.c
 test_originator_LDADD = libcore.a libbase.a -lcmocka
+test_policy_model_SOURCES = tests/unit/test_policy_model.c tests/unit/policy_oracle.c tests/unit/policy_oracle.h
+test_policy_model_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
+	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
