@@ -96,6 +96,8 @@ static enum rsc create_instance(struct request *req, struct resource *parent, st
 	if (asked.ptr && head.et_us < parent->expiry.due_us)
 		head.flags |= INSTANCE_OWN_EXPIRY;
 	code = over->admit_instance(req, parent, draft, &head);
+	if (code == RSC_NONE)
+		code = quota_admit(req, parent, draft->type, head.size);
 	if (code != RSC_NONE)
 		return code;
 
@@ -122,8 +124,8 @@ static void revert_create(struct request *req, struct undo *base)
 	struct resource *resource = container_of(base, struct resource_undo, undo)->resource;
 
 	expiry_clear(&req->cse->expiries, &resource->expiry);
-	instances_destroy(req->cse, resource->instances);
 	tree_detach(&req->cse->tree, resource);
+	instances_destroy(req->cse, resource->instances);
 	policies_note_change(req->cse, resource);
 	resource_destroy(resource);
 }
@@ -196,6 +198,9 @@ static enum rsc create_resource(struct request *req, struct resource *parent, st
 	if (!id.ptr)
 		id = generated_id(req, 'r', cse->last_key + 1);
 	set_universal(req, draft, parent, id, chosen.ptr ? chosen : id);
+	code = quota_admit(req, parent, draft->type, cse->config.most_bytes ? draft_print(draft).len : 0);
+	if (code != RSC_NONE)
+		return code;
 	resource = attach_new(req, parent, draft, id, chosen.ptr ? chosen : id);
 	expiry_set(&cse->expiries, &resource->expiry, et_us);
 	put_resource(req, resource);

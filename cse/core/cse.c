@@ -137,6 +137,8 @@ const char *cse_check(struct cse *cse)
 			return cse->fault;
 		}
 	}
+	if (!quotas_agree(&cse->tree))
+		return "what an originator has is miscounted";
 	return count == cse->tree.count ? NULL : "resources are lost from the tree";
 }
 

@@ -20,7 +20,7 @@ struct fan_member {
 };
 
 struct fanout {
-	struct list link; /* in fans->waiting */
+	struct list link; /* in fans->waiting or fans->complete */
 	struct fans *fans;
 	struct arena arena;
 	struct request *parent; /* NULL: it has been answered */
@@ -175,10 +175,14 @@ static void member_answered(struct request *member, void *arg)
 	if (fan->parent)
 		print_answer(fan, member, slot->whose);
 	request_release(member);
-	if (!fan->parent)
+	if (!fan->parent) {
 		release(fan);
-	else if (fan->answered == fan->count || fan->begun < fan->count)
+	} else if (fan->answered == fan->count) {
+		list_push(&fan->fans->complete, &fan->link);
 		post(fan->fans);
+	} else if (fan->begun < fan->count) {
+		post(fan->fans);
+	}
 }
 
 static void begin_member(struct fanout *fan)
@@ -212,7 +216,29 @@ static bool may_begin(const struct fanout *fan)
 	return fan->begun < fan->count && (fan->fans->in_flight < MOST_IN_FLIGHT || fan->in_flight == 0);
 }
 
-/* Each fan-out in turn, as far as the slice reaches; what is complete is answered. */
+static void answer_complete(struct fans *fans)
+{
+	while (!list_empty(&fans->complete)) {
+		struct fanout *fan = container_of(fans->complete.next, struct fanout, link);
+
+		answer_parent(fan);
+		release(fan);
+	}
+}
+
+/* As many members as the slice and what is in flight allow. */
+static unsigned begin_some(struct fanout *fan, unsigned most)
+{
+	unsigned count = 0;
+
+	while (count < most && may_begin(fan)) {
+		begin_member(fan);
+		count++;
+	}
+	return count;
+}
+
+/* Each fan-out in turn, as far as the slice reaches; those that were served go behind those that were not. */
 static void work(struct loop_task *task)
 {
 	struct fans *fans = container_of(task, struct fans, work);
@@ -222,22 +248,23 @@ static void work(struct loop_task *task)
 	fans->is_posted = false;
 	list_init(&turns);
 	list_splice(&turns, &fans->waiting);
-	while (!list_empty(&turns)) {
+	while (left > 0 && !list_empty(&turns)) {
 		struct fanout *fan = container_of(turns.next, struct fanout, link);
 
 		list_remove(&fan->link);
+		left -= begin_some(fan, left);
+		if (fan->begun == fan->count)
+			continue;
 		list_push(&fans->waiting, &fan->link);
-		while (left > 0 && may_begin(fan)) {
-			begin_member(fan);
-			left--;
-		}
 		if (may_begin(fan))
 			post(fans);
-		if (fan->answered == fan->count) {
-			answer_parent(fan);
-			release(fan);
-		}
 	}
+	if (!list_empty(&turns)) {
+		list_splice(&turns, &fans->waiting);
+		list_splice(&fans->waiting, &turns);
+		post(fans);
+	}
+	answer_complete(fans);
 }
 
 /* ---- the beginning ---- */
@@ -341,6 +368,7 @@ void fans_start(struct fans *fans, struct cse *cse)
 	fans->cse = cse;
 	fans->work.run = work;
 	list_init(&fans->waiting);
+	list_init(&fans->complete);
 	list_init(&fans->remembered);
 }
 

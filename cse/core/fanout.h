@@ -17,6 +17,7 @@ struct fan_target {
 
 struct fans {
 	struct list waiting;	/* fan-outs that have members to begin */
+	struct list complete;	/* those whose members have all answered */
 	struct list remembered; /* Group Request Identifiers that came from elsewhere */
 	struct map noted;	/* all Group Request Identifiers, by them and their targets */
 	struct loop_task work;

@@ -153,6 +153,7 @@ static void revert_add(struct request *req, struct undo *base)
 
 	series_remove(&set->series, undo->key);
 	set->bytes -= undo->size;
+	quota_adjust(undo->parent, -1, -(int64_t)undo->size);
 	undo->parent->state_tag = undo->old_state_tag;
 	instance_cache_drop(&req->cse->cache, undo->key);
 	forget_name(req, undo);
@@ -175,6 +176,7 @@ void instances_add(struct request *req, struct resource *parent, uint64_t key, s
 	undo->undo.settle = settle_add;
 	series_append(&set->series, key);
 	set->bytes += head->size;
+	quota_adjust(parent, 1, head->size);
 	parent->state_tag = head->st;
 	mark_changed(req, set);
 	set->has_labels = set->has_labels || head->flags & INSTANCE_LABELLED;
@@ -198,6 +200,7 @@ static void revert_remove(struct request *req, struct undo *base)
 	(void)req;
 	series_restore(&set->series, undo->key);
 	set->bytes += undo->size;
+	quota_adjust(undo->parent, 1, undo->size);
 }
 
 /* Only now, as a batch that fails before would need the body again. */
@@ -221,6 +224,7 @@ int instances_remove(struct request *req, struct resource *parent, uint64_t key,
 	undo->undo.settle = settle_remove;
 	series_remove(&set->series, key);
 	set->bytes -= instance.head.size;
+	quota_adjust(parent, -1, -(int64_t)instance.head.size);
 	mark_changed(req, set);
 	references_note_removal(req->cse, key);
 

@@ -214,7 +214,9 @@ int load_store(struct cse *cse, char *message, size_t size)
 		snprintf(message, size, "the store cannot be loaded: %s", error_text(error));
 	arena_finish(&loading.arena);
 	free(loading.items);
-	if (!error)
+	if (!error) {
 		schedule_looks(cse);
+		quotas_recount(&cse->tree);
+	}
 	return error;
 }

@@ -21,11 +21,13 @@ libcore_a_SOURCES = \
 	cse/core/instance_cache.c cse/core/instance_cache.h \
 	cse/core/instances.c cse/core/instances.h \
 	cse/core/listing.c \
+	cse/core/nested_page.c \
 	cse/core/load.c \
 	cse/core/originator.c cse/core/originator.h \
 	cse/core/policy.c cse/core/policy.h \
 	cse/core/policy_set.c cse/core/policy_set.h \
 	cse/core/precondition.c \
+	cse/core/quota.c cse/core/quota.h \
 	cse/core/references.c cse/core/references.h \
 	cse/core/representation.c \
 	cse/core/request.c cse/core/request.h \

@@ -25,6 +25,7 @@ void tree_finish(struct tree *tree)
 		resource_destroy(gone);
 	}
 	catalog_finish(&tree->catalog);
+	quotas_finish(&tree->quotas);
 	map_finish(&tree->by_id);
 	map_finish(&tree->by_name);
 	map_finish(&tree->by_key);
@@ -75,6 +76,7 @@ void resource_set_text(struct resource *resource, struct str text)
 	char *copy = xmalloc(text.len + 1);
 
 	memcpy(copy, text.ptr, text.len);
+	quota_adjust(resource, 0, (int64_t)text.len - (int64_t)resource->text.len);
 	free((void *)(uintptr_t)resource->text.ptr);
 	resource->text = str_make(copy, text.len);
 }
@@ -116,6 +118,7 @@ void tree_attach(struct tree *tree, struct resource *parent, struct resource *re
 		tree->root = resource;
 	}
 	catalog_add(&tree->catalog, resource);
+	quota_attach(tree, resource);
 	tree->count++;
 }
 
@@ -130,6 +133,7 @@ void tree_detach(struct tree *tree, struct resource *resource)
 		tree->root = NULL;
 	}
 	catalog_remove(&tree->catalog, resource);
+	quota_detach(tree, resource);
 	tree->count--;
 }
 

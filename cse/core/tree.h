@@ -8,6 +8,7 @@
 #include "cse/core/expiry.h"
 #include "cse/core/instances.h"
 #include "cse/core/policy_set.h"
+#include "cse/core/quota.h"
 #include "schemas/schema.h"
 
 /* One resource. Its attributes are the members of a JSON object as text, without the computed ones and without braces:
@@ -30,12 +31,14 @@ struct resource {
 	unsigned label_count;
 	bool is_cataloged, is_holder, is_labelled_holder; /* by the catalog */
 	struct policy_set *policies; /* accessControlPolicyIDs; NULL: not set */
+	struct quota *quota;	     /* what it counts for; NULL: outside the tree, or nobody's */
 	void *state;		     /* what the type's hooks keep, hooks->state_size bytes */
 };
 
 struct tree {
 	struct map by_id, by_name, by_key;
 	struct catalog catalog;
+	struct quotas quotas;
 	struct resource *root;
 	uint64_t seed;
 	size_t count;

@@ -140,6 +140,8 @@ enum rsc perform_update(struct request *req)
 	code = update_expiration(req, resource, &draft, &et_us);
 	if (code == RSC_NONE && hooks && hooks->update)
 		code = hooks->update(req, resource, &draft);
+	if (code == RSC_NONE && req->cse->config.most_bytes)
+		code = quota_admit_update(req, resource, draft_print(&draft).len);
 	if (code != RSC_NONE)
 		return code;
 

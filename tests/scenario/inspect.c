@@ -4,6 +4,8 @@
 
 #include <stdarg.h>
 
+static const struct decode_limits listing_limits = {.bytes = 1 << 24, .depth = 64, .tokens = 1 << 20};
+
 struct inspection {
 	const struct schema *schema;
 	const struct exchange *exchange;
@@ -32,6 +34,11 @@ static struct str parameter(const struct inspection *inspection, enum parameter 
 static bool result_content_is(const struct inspection *inspection, const char *rcn)
 {
 	return str_eq(parameter(inspection, PARAM_resultContent), str_of(rcn));
+}
+
+static bool lists_children(const struct inspection *inspection)
+{
+	return result_content_is(inspection, "4") || result_content_is(inspection, "5") || result_content_is(inspection, "8");
 }
 
 static bool is_partial(const struct inspection *inspection)
@@ -108,11 +115,85 @@ static const char *inspect_resource(struct inspection *inspection, struct str ro
 	return inspect_universal(inspection, type, &attrs);
 }
 
+/* TS-0004 6.3.5.29. */
+static const char *inspect_references(struct inspection *inspection, struct value list)
+{
+	if (value_is_absent(list) || value_type(list) != VALUE_ARRAY)
+		return wrong(inspection, "references are not a list");
+	for (struct value v = value_first(list); !value_is_absent(v); v = value_next(list, v))
+		if (value_type(v) != VALUE_OBJECT || value_is_absent(value_member(v, STR("nm"))) ||
+		    value_is_absent(value_member(v, STR("typ"))) || value_is_absent(value_member(v, STR("val"))))
+			return wrong(inspection, "a reference lacks nm, typ or val");
+	return NULL;
+}
+
+static const char *inspect_listing(struct inspection *inspection, struct str root, struct value object);
+
+/* A member of a listing that is no attribute: an array of children, or of references to them. */
+static const char *inspect_listed(struct inspection *inspection, struct value member)
+{
+	if (str_eq(value_name(member), STR("ch")))
+		return inspect_references(inspection, member);
+	if (value_type(member) != VALUE_ARRAY)
+		return wrong(inspection, "%.*s is no list of children", STR_ARG(value_name(member)));
+	for (struct value v = value_first(member); !value_is_absent(v); v = value_next(member, v)) {
+		const char *fault = inspect_listing(inspection, value_name(member), v);
+
+		if (fault)
+			return fault;
+	}
+	return NULL;
+}
+
+static bool is_listed_member(struct value member)
+{
+	struct str name = value_name(member);
+
+	return str_eq(name, STR("ch")) || memchr(name.ptr, ':', name.len);
+}
+
+/* A representation with children in it: they are looked at one by one, and the rest like any resource. */
+static const char *inspect_listing(struct inspection *inspection, struct str root, struct value object)
+{
+	struct strbuf own = {0};
+	struct decode_error error;
+	struct doc *doc = arena_zalloc(inspection->arena, sizeof(*doc));
+	const char *fault = NULL;
+
+	strbuf_add_char(&own, '{');
+	for (struct value v = value_first(object); !fault && !value_is_absent(v); v = value_next(object, v)) {
+		if (is_listed_member(v))
+			fault = inspect_listed(inspection, v);
+		else
+			strbuf_addf(&own, "%s\"%.*s\":%.*s", own.len > 1 ? "," : "", STR_ARG(value_name(v)),
+				    STR_ARG(value_text(v)));
+	}
+	strbuf_add_char(&own, '}');
+	struct str text = arena_copy(inspection->arena, strbuf_str(&own));
+
+	strbuf_finish(&own);
+	if (fault || str_eq(text, STR("{}")))
+		return fault;
+	if (json_decode(text, &listing_limits, inspection->arena, doc, &error) != 0)
+		return wrong(inspection, "%s", error.message);
+	return inspect_resource(inspection, root, doc_root(doc));
+}
+
+static const char *inspect_uris(struct inspection *inspection, struct value list)
+{
+	if (value_type(list) != VALUE_ARRAY)
+		return wrong(inspection, "m2m:uril is not a list");
+	for (struct value v = value_first(list); !value_is_absent(v); v = value_next(list, v))
+		if (value_type(v) != VALUE_STRING)
+			return wrong(inspection, "m2m:uril has an element that is no string");
+	return NULL;
+}
+
 static const char *inspect_success(struct inspection *inspection, struct value content);
 static const char *inspect_error(struct inspection *inspection, struct value content);
 
 /* One member's response primitive in m2m:agr: TS-0004 7.4.14.2.5. */
-static const char *inspect_member(struct inspection *inspection, struct value answer)
+static const char *inspect_response(struct inspection *inspection, struct value answer)
 {
 	struct value code, content;
 	int64_t rsc;
@@ -137,7 +218,7 @@ static const char *inspect_aggregated(struct inspection *inspection, struct valu
 	if (value_is_absent(answers) || value_type(answers) != VALUE_ARRAY)
 		return wrong(inspection, "m2m:agr without m2m:rsp");
 	for (struct value v = value_first(answers); !fault && !value_is_absent(v); v = value_next(answers, v))
-		fault = inspect_member(inspection, v);
+		fault = inspect_response(inspection, v);
 	return fault;
 }
 
@@ -151,6 +232,12 @@ static const char *inspect_success(struct inspection *inspection, struct value c
 
 	if (str_eq(root, STR("m2m:uri")))
 		return value_type(member) == VALUE_STRING ? NULL : wrong(inspection, "m2m:uri is not a string");
+	if (str_eq(root, STR("m2m:uril")))
+		return inspect_uris(inspection, member);
+	if (str_eq(root, STR("m2m:rrl")) && value_type(member) == VALUE_OBJECT)
+		return inspect_references(inspection, value_member(member, STR("rrf")));
+	if (lists_children(inspection) && value_type(member) == VALUE_OBJECT)
+		return inspect_listing(inspection, root, member);
 	if (!str_eq(root, STR("m2m:rce")))
 		return inspect_resource(inspection, root, member);
 	if (value_type(member) != VALUE_OBJECT || value_token(member)->count != 2 ||

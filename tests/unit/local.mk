@@ -41,3 +41,10 @@ test_originator_LDADD = libcore.a libbase.a -lcmocka
 test_policy_model_SOURCES = tests/unit/test_policy_model.c tests/unit/policy_oracle.c tests/unit/policy_oracle.h
 test_policy_model_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
 	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
+
+# fan-out
+check_PROGRAMS += test_fanout
+TESTS += test_fanout
+test_fanout_SOURCES = tests/unit/test_fanout.c
+test_fanout_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
+	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
