@@ -121,6 +121,8 @@ static int open_cse(struct server *server)
 		.most_children = config->limits_originator_children,
 		.most_groups = config->limits_originator_groups,
 		.most_bytes = config->limits_originator_bytes,
+		.discovery_results = config->limits_discovery_results,
+		.discovery_cost = config->limits_discovery_cost,
 		.fanout_timeout_s = (int64_t)config->group_timeout,
 		.strict = config->access_strict,
 		.require_subscription = config->registration_require_subscription,

@@ -10,17 +10,40 @@ enum { DEFAULT_RESULTS = 1000, DEFAULT_COST = 100000 };
 /* Offsets from here on are positions that an answer has given (docs/decisions/paging.md): the key of the resource to go on with.
  * They and all keys are integers that every JSON parser keeps. */
 #define POSITION_BASE (UINT64_C(1) << 52)
-
-static uint64_t most_results(const struct request *req)
-{
-	uint64_t most = req->cse->config.discovery_results ? req->cse->config.discovery_results : DEFAULT_RESULTS;
-
-	return req->query && req->query->limit < most ? req->query->limit : most;
-}
+/* Positions within a direct child: this, how many bits the distance takes, the child's key, the distance from it. */
+#define WITHIN_BASE (UINT64_C(1) << 62)
+enum { WIDTH_BITS = 6, WITHIN_BITS = 62 - WIDTH_BITS };
 
 static int64_t most_cost(const struct request *req)
 {
 	return req->cse->config.discovery_cost ? (int64_t)req->cse->config.discovery_cost : DEFAULT_COST;
+}
+
+static void read_within(uint64_t offset, struct paging *paging)
+{
+	unsigned width = (unsigned)(offset >> WITHIN_BITS) & ((1u << WIDTH_BITS) - 1);
+	uint64_t pair = offset & ((UINT64_C(1) << WITHIN_BITS) - 1);
+
+	width = width < WITHIN_BITS ? width : WITHIN_BITS;
+	paging->group = pair >> width;
+	paging->position = paging->group + (pair & ((UINT64_C(1) << width) - 1));
+}
+
+static struct paging paging_of(const struct request *req)
+{
+	uint64_t offset = req->query ? req->query->offset : 0;
+	struct paging paging = {.cost = most_cost(req), .most = DEFAULT_RESULTS};
+
+	if (req->cse->config.discovery_results)
+		paging.most = req->cse->config.discovery_results;
+	paging.limit = req->query && req->query->limit < paging.most ? req->query->limit : paging.most;
+	if (offset >= WITHIN_BASE)
+		read_within(offset - WITHIN_BASE, &paging);
+	else if (offset >= POSITION_BASE)
+		paging.position = offset - POSITION_BASE;
+	else if (offset > 1)
+		paging.skip = offset - 1;
+	return paging;
 }
 
 static struct hit *add_hit(struct request *req, struct page *page)
@@ -50,7 +73,7 @@ static bool shows_texts(const struct request *req)
 	return req->rcn == 4 || req->rcn == 8;
 }
 
-static void take(struct request *req, struct page *page, const struct candidate *candidate)
+void page_take(struct request *req, struct page *page, const struct candidate *candidate)
 {
 	struct hit *hit = add_hit(req, page);
 
@@ -65,10 +88,26 @@ static void take(struct request *req, struct page *page, const struct candidate 
 		hit->text = arena_copy(&req->arena, candidate->body.text);
 }
 
-static void stop_at(struct page *page, uint64_t key)
+void page_stop(struct page *page, uint64_t key)
 {
 	page->is_partial = true;
 	page->offset = POSITION_BASE + key;
+}
+
+void page_stop_within(struct page *page, uint64_t group, uint64_t key)
+{
+	uint64_t distance = key - group;
+	unsigned width = 0;
+
+	while (distance >> width)
+		width++;
+	page->is_partial = true;
+	if (distance == 0)
+		page->offset = POSITION_BASE + group;
+	else if (width < WITHIN_BITS && group >> (WITHIN_BITS - width) == 0)
+		page->offset = WITHIN_BASE + ((uint64_t)width << WITHIN_BITS | group << width | distance);
+	else
+		page->offset = POSITION_BASE + group + 1; /* out of reach: the rest is to be had from the child itself */
 }
 
 static enum rsc store_failed(struct request *req, int error)
@@ -76,29 +115,27 @@ static enum rsc store_failed(struct request *req, int error)
 	return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "store: %s", error_text(error));
 }
 
-/* The matches below the target from the offset on. */
-static enum rsc collect(struct request *req, struct page *page)
+int page_flat(struct request *req, struct page *page, const struct paging *paging)
 {
-	uint64_t offset = req->query ? req->query->offset : 0, limit = most_results(req);
-	uint64_t skip = offset > 1 && offset < POSITION_BASE ? offset - 1 : 0;
+	uint64_t skip = paging->skip;
 	struct candidate candidate;
 	struct scan scan;
 	int error;
 
-	scan_start(&scan, req, req->target.resource, offset >= POSITION_BASE ? offset - POSITION_BASE : 0, most_cost(req));
+	scan_start(&scan, req, req->target.resource, paging->position, paging->cost);
 	while (!page->is_partial && scan_next(&scan, &candidate)) {
 		if (skip)
 			skip--;
-		else if (page->count == limit)
-			stop_at(page, scan.position);
+		else if (page->count == paging->limit)
+			page_stop(page, scan.position);
 		else
-			take(req, page, &candidate);
+			page_take(req, page, &candidate);
 	}
 	if (!page->is_partial && scan.position)
-		stop_at(page, scan.position);
+		page_stop(page, scan.position);
 	error = scan.effort.error;
 	scan_finish(&scan);
-	return error ? store_failed(req, error) : RSC_NONE;
+	return error;
 }
 
 /* ---- applyRelativePath: TS-0004 7.3.3.17.17 ---- */
@@ -153,12 +190,17 @@ static int by_key(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void sort(struct page *page)
+{
+	if (page->count)
+		qsort(page->hits, page->count, sizeof(*page->hits), by_key);
+}
+
 static void drop_doubles(struct page *page)
 {
 	uint32_t kept = 0;
 
-	if (page->count)
-		qsort(page->hits, page->count, sizeof(*page->hits), by_key);
+	sort(page);
 	for (uint32_t i = 0; i < page->count; i++)
 		if (kept == 0 || page->hits[kept - 1].key != page->hits[i].key)
 			page->hits[kept++] = page->hits[i];
@@ -185,7 +227,7 @@ static enum rsc apply_relative_path(struct request *req, struct page *page)
 		candidate.type = target.instance ? instance_type(req->cse, target.resource) : target.resource->type;
 		if (target.instance && !candidate_read(&effort, &candidate))
 			return store_failed(req, effort.error);
-		take(req, &applied, &candidate);
+		page_take(req, &applied, &candidate);
 	}
 	*page = applied;
 	drop_doubles(page);
@@ -196,11 +238,17 @@ static enum rsc apply_relative_path(struct request *req, struct page *page)
 
 static enum rsc find_page(struct request *req, struct page *page)
 {
+	struct paging paging = paging_of(req);
 	enum rsc code = RSC_NONE;
+	int error = 0;
 
 	*page = (struct page){0};
 	if (!req->target.instance) /* instances have nothing below them */
-		code = collect(req, page);
+		error = shows_texts(req) ? page_nested(req, page, &paging) : page_flat(req, page, &paging);
+	if (error)
+		return store_failed(req, error);
+	if (shows_texts(req))
+		sort(page);
 	if (code == RSC_NONE && req->query && req->query->relative_path.len)
 		code = apply_relative_path(req, page);
 	if (code != RSC_NONE)

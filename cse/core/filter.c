@@ -246,7 +246,7 @@ enum rsc filter_decode(struct request *req)
 	req->query = NULL;
 	if (req->filter.count == 0)
 		return RSC_NONE;
-	if (req->op == OP_CREATE || req->op == OP_NOTIFY)
+	if (req->op == OP_CREATE)
 		return req_fail(req, RSC_BAD_REQUEST, "filterCriteria (fc): not allowed in %s", operation_name(req->op));
 	query = arena_zalloc(&req->arena, sizeof(*query));
 	query->criteria = arena_alloc(&req->arena, req->filter.count * sizeof(query->criteria[0]));

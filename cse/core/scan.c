@@ -27,6 +27,11 @@ static bool is_visible(const struct scan *scan, const struct resource *resource,
 	return *depth <= scan->level;
 }
 
+static bool is_permitted(const struct scan *scan, const struct resource *resource)
+{
+	return !scan->privilege || may(scan->effort.req, resource, scan->privilege);
+}
+
 bool hides_instances(struct request *req, struct resource *parent)
 {
 	const struct type_hooks *hooks = parent->type->hooks;
@@ -68,7 +73,7 @@ static void add_set(struct scan *scan, struct resource *parent, uint64_t from)
 		return;
 	type = instance_type(scan->effort.req->cse, parent);
 	if (!type || !filter_may_match_instances(&scan->effort, scan->query, parent, type) ||
-	    hides_instances(scan->effort.req, parent) || !may(scan->effort.req, parent, scan->privilege))
+	    hides_instances(scan->effort.req, parent) || !is_permitted(scan, parent))
 		return;
 	if (scan->set_count == scan->set_cap) {
 		scan->set_cap = scan->set_cap ? scan->set_cap * 2 : 16;
@@ -274,12 +279,8 @@ static void place_lists(struct scan *scan, const struct catalog *catalog, uint64
 	}
 }
 
-void scan_start(struct scan *scan, struct request *req, struct resource *top, uint64_t from, int64_t cost)
+static void prepare(struct scan *scan, struct request *req, struct resource *top, int64_t cost)
 {
-	const struct catalog *catalog = &req->cse->tree.catalog;
-	const struct criterion *criterion;
-	size_t size;
-
 	*scan = (struct scan){.effort = {.req = req, .left = cost},
 			      .query = req->query,
 			      .top = top,
@@ -292,9 +293,18 @@ void scan_start(struct scan *scan, struct request *req, struct resource *top, ui
 		scan->privilege = PRIVILEGE_DISCOVERY;
 	if (req->query)
 		scan->level = req->query->level;
-	criterion = narrowest(scan, catalog, &size);
+}
+
+/* Settles where resources and instances come from. */
+static void open_sources(struct scan *scan, uint64_t from)
+{
+	struct request *req = scan->effort.req;
+	const struct catalog *catalog = &req->cse->tree.catalog;
+	size_t size;
+	const struct criterion *criterion = narrowest(scan, catalog, &size);
+
 	size += asks_for_labels(scan->query) ? catalog->labelled.count : catalog->holders.count;
-	if ((top->parent || scan->level != UINT64_MAX) && gather(scan, size < MOST_GATHERED ? size : MOST_GATHERED)) {
+	if ((scan->top->parent || scan->level != UINT64_MAX) && gather(scan, size < MOST_GATHERED ? size : MOST_GATHERED)) {
 		scan->lists = arena_alloc(&req->arena, sizeof(*scan->lists));
 		add_list(scan, &scan->gathered);
 	} else {
@@ -302,6 +312,35 @@ void scan_start(struct scan *scan, struct request *req, struct resource *top, ui
 	}
 	place_lists(scan, catalog, from);
 	add_sets(scan, from ? from : 1);
+}
+
+void scan_start(struct scan *scan, struct request *req, struct resource *top, uint64_t from, int64_t cost)
+{
+	prepare(scan, req, top, cost);
+	open_sources(scan, from);
+}
+
+void scan_start_group(struct scan *scan, struct request *req, const struct candidate *child, uint64_t from, int64_t cost)
+{
+	uint64_t key = child->instance ? child->instance : child->resource->key;
+
+	prepare(scan, req, child->resource, cost);
+	if (from <= key)
+		scan->head = *child;
+	if (child->instance || scan->level == 0)
+		return;
+	if (scan->level != UINT64_MAX)
+		scan->level--;
+	open_sources(scan, from);
+}
+
+void scan_start_children(struct scan *scan, struct request *req, uint64_t from, int64_t cost)
+{
+	prepare(scan, req, req->target.resource, cost);
+	scan->query = NULL;
+	scan->privilege = 0;
+	scan->level = scan->level < 1 ? scan->level : 1;
+	open_sources(scan, from);
 }
 
 void scan_finish(struct scan *scan)
@@ -348,11 +387,8 @@ static struct resource *take_resource(struct scan *scan, struct scan_list *first
 
 static bool resource_matches(struct scan *scan, struct candidate *candidate)
 {
-	uint64_t depth;
-
-	return candidate->resource != scan->top && is_visible(scan, candidate->resource, &depth) &&
-	       filter_matches(&scan->effort, scan->query, candidate) &&
-	       may(scan->effort.req, candidate->resource, scan->privilege);
+	return filter_matches(&scan->effort, scan->query, candidate) &&
+	       is_permitted(scan, candidate->resource);
 }
 
 static bool instance_matches(struct scan *scan, struct candidate *candidate)
@@ -361,11 +397,26 @@ static bool instance_matches(struct scan *scan, struct candidate *candidate)
 	       candidate->body.head.et_us > scan->now_us;
 }
 
+/* The direct child that a group is about. */
+static bool take_head(struct scan *scan, struct candidate *candidate)
+{
+	struct candidate head = scan->head;
+
+	scan->head = (struct candidate){0};
+	scan->position = head.instance ? head.instance : head.resource->key;
+	*candidate = head;
+	return head.instance ? instance_matches(scan, candidate)
+			     : head.resource->expiry.due_us > scan->now_us && resource_matches(scan, candidate);
+}
+
 bool scan_next(struct scan *scan, struct candidate *candidate)
 {
+	if (scan->head.resource && take_head(scan, candidate))
+		return true;
 	for (;;) {
 		struct scan_list *list = first_list(scan);
 		bool has_set = scan->set_count > 0, matches;
+		uint64_t depth;
 		uint64_t key = list ? list->list->entries[list->at].key : UINT64_MAX;
 
 		scan->position = 0;
@@ -377,7 +428,8 @@ bool scan_next(struct scan *scan, struct candidate *candidate)
 		if (scan->position == key) {
 			*candidate = (struct candidate){.resource = take_resource(scan, list)};
 			candidate->type = candidate->resource->type;
-			matches = resource_matches(scan, candidate);
+			matches = candidate->resource != scan->top &&
+				  is_visible(scan, candidate->resource, &depth) && resource_matches(scan, candidate);
 		} else {
 			*candidate = (struct candidate){.resource = scan->sets[0].parent, .instance = key = scan->position};
 			candidate->type = instance_type(scan->effort.req->cse, candidate->resource);

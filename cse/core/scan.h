@@ -22,7 +22,8 @@ struct scan {
 	struct effort effort;
 	const struct query *query; /* NULL: everything matches */
 	struct resource *top;
-	enum privilege privilege; /* that everything handed out needs */
+	enum privilege privilege; /* that everything handed out needs; 0: none */
+	struct candidate head;	  /* of a group: comes before what is below it */
 	uint64_t level;
 	int64_t now_us, created_before_us;
 	uint64_t position; /* key of the one that would come next; 0: none */
@@ -36,6 +37,10 @@ struct scan {
 
 /* Begins with the first key that is not below from. cost: how many may be looked at. */
 void scan_start(struct scan *scan, struct request *req, struct resource *top, uint64_t from, int64_t cost);
+/* Over one direct child of the target and what is below it, as far as it matches. */
+void scan_start_group(struct scan *scan, struct request *req, const struct candidate *child, uint64_t from, int64_t cost);
+/* Over all direct children, whether they match or may be seen themselves or not. */
+void scan_start_children(struct scan *scan, struct request *req, uint64_t from, int64_t cost);
 /* The next match. False: there is none (position 0), the cost is used up, or effort.error. */
 bool scan_next(struct scan *scan, struct candidate *candidate);
 void scan_finish(struct scan *scan);

@@ -141,6 +141,40 @@ void coverage_note(struct coverage *coverage, struct str content)
 	arena_finish(&arena);
 }
 
+static unsigned char bit_of(int rsc)
+{
+	if (rsc_is_success((enum rsc)rsc))
+		return CELL_OK;
+	return rsc == RSC_BAD_REQUEST ? CELL_4000 : rsc == RSC_NOT_IMPLEMENTED ? CELL_5001 : 0;
+}
+
+/* Row of the condition in coverage->conditions. */
+static unsigned condition_row(const struct filter_item *item)
+{
+	if (item->tag != FILTER_COUNT)
+		return item->tag;
+	return FILTER_COUNT + (str_starts(item->name, STR("c.")) ? 1 : str_starts(item->name, STR("p.")) ? 2 : 0);
+}
+
+void coverage_note_cells(struct coverage *coverage, const struct exchange *exchange, const struct reply *reply)
+{
+	struct str rcn = exchange->param[PARAM_resultContent];
+	unsigned op = exchange->op;
+	int64_t number = -1;
+
+	for (unsigned i = 0; i < exchange->condition_count; i++) {
+		const struct filter_item *item = &exchange->conditions[i];
+
+		coverage->conditions[condition_row(item)] |= bit_of(reply->rsc);
+		if (item->tag == FILTER_filterUsage && str_eq(item->text, STR("1")))
+			op = 0;
+	}
+	if (rcn.ptr && (str_to_i64(rcn, &number) != 0 || number < 0))
+		return;
+	if (op < OP_NOTIFY && number + 1 < RESULT_CONTENTS)
+		coverage->results[op][number + 1] |= bit_of(reply->rsc);
+}
+
 /* ---- reporting ---- */
 
 /* A table file beside the scenarios: lines of words, # begins a comment. */
@@ -230,9 +264,58 @@ static void report_codes(struct coverage *coverage, struct tap *tap, struct str 
 	strbuf_finish(&faults);
 }
 
+static unsigned char expected_bits(struct str table, struct str cell)
+{
+	struct str first, second;
+
+	while (next_words(&table, &first, &second)) {
+		if (!str_eq(first, cell))
+			continue;
+		return str_eq(second, STR("ok"))     ? CELL_OK
+		       : str_eq(second, STR("4000")) ? CELL_4000
+		       : str_eq(second, STR("5001")) ? CELL_5001
+						     : 0;
+	}
+	return 0;
+}
+
+static void check_cell(struct strbuf *faults, struct str table, unsigned char seen, const char *cell)
+{
+	unsigned char expected = expected_bits(table, str_of(cell));
+
+	if (!expected)
+		strbuf_addf(faults, "not in cells.txt: %s\n", cell);
+	else if (!(seen & expected))
+		strbuf_addf(faults, "never seen as cells.txt says: %s\n", cell);
+}
+
+static void report_cells(struct coverage *coverage, struct tap *tap, struct str table)
+{
+	static const char *const operations[OP_NOTIFY] = {"DISCOVERY", "CREATE", "RETRIEVE", "UPDATE", "DELETE"};
+	static const char *const extras[CONDITION_EXTRAS] = {"attribute", "c.attribute", "p.attribute"};
+	struct strbuf faults = {0};
+	char cell[60];
+
+	for (unsigned op = 0; op < OP_NOTIFY; op++) {
+		for (int rcn = -1; rcn < RESULT_CONTENTS - 1; rcn++) {
+			snprintf(cell, sizeof(cell), rcn < 0 ? "%s" : "%s/%d", operations[op], rcn);
+			check_cell(&faults, table, coverage->results[op][rcn + 1], cell);
+		}
+	}
+	for (unsigned i = 0; i < FILTER_COUNT + CONDITION_EXTRAS; i++) {
+		snprintf(cell, sizeof(cell), "filter/%s",
+			 i < FILTER_COUNT ? condition_defs[i].short_name : extras[i - FILTER_COUNT]);
+		check_cell(&faults, table, coverage->conditions[i], cell);
+	}
+	strbuf_add_char(&faults, '\0');
+	tap_point(tap, faults.len == 1, faults.ptr,
+		  "coverage: every cell of the result content matrix and every filter condition was seen as cells.txt says");
+	strbuf_finish(&faults);
+}
+
 void coverage_report(struct coverage *coverage, struct tap *tap, const char *directory)
 {
-	struct strbuf unseen = {0}, codes = {0};
+	struct strbuf unseen = {0}, codes = {0}, cells = {0};
 
 	read_table(directory, "unseen.txt", &unseen);
 	read_table(directory, "codes.txt", &codes);
@@ -245,6 +328,9 @@ void coverage_report(struct coverage *coverage, struct tap *tap, const char *dir
 			  covered->type->name);
 	}
 	report_codes(coverage, tap, strbuf_str(&codes));
+	read_table(directory, "cells.txt", &cells);
+	report_cells(coverage, tap, strbuf_str(&cells));
+	strbuf_finish(&cells);
 	strbuf_finish(&unseen);
 	strbuf_finish(&codes);
 }

@@ -22,11 +22,17 @@ struct covered_type {
 	bool seen, has_refusals;
 };
 
+/* What came of a combination. */
+enum { CELL_OK = 1, CELL_4000 = 2, CELL_5001 = 4 };
+enum { RESULT_CONTENTS = 14, /* absent, 0 to 12 */ CONDITION_EXTRAS = 3 };
+
 struct coverage {
 	const struct schema *schema;
 	struct covered_type *types;
 	size_t count;
 	bool codes[10000];
+	unsigned char results[OP_NOTIFY][RESULT_CONTENTS];	/* CELL_ bits by operation (0: discovery) and Result Content */
+	unsigned char conditions[FILTER_COUNT + CONDITION_EXTRAS]; /* behind the rows: attribute, c., p. */
 };
 
 /* Every type of the registry, specializations instead of the tables they build on. */
@@ -36,6 +42,8 @@ void coverage_finish(struct coverage *coverage);
 struct covered_type *coverage_find(struct coverage *coverage, const struct type_def *type);
 /* Notes what stands in a content: {"m2m:cnt": {...}}. Anything else is passed over. */
 void coverage_note(struct coverage *coverage, struct str content);
+/* Notes which Result Content and which conditions went with the operation, and whether they were accepted. */
+void coverage_note_cells(struct coverage *coverage, const struct exchange *exchange, const struct reply *reply);
 /* The test points at the end; directory: where codes.txt and unseen.txt are. */
 void coverage_report(struct coverage *coverage, struct tap *tap, const char *directory);
 

@@ -62,9 +62,14 @@ static struct item **parse_item(struct cursor *cursor, struct item **last)
 			return &item->next;
 		}
 	}
-	if (str_eq(word, STR("no-content"))) {
-		item->kind = ITEM_NO_CONTENT;
+	if (str_eq(word, STR("no-content")) || str_eq(word, STR("complete"))) {
+		item->kind = word.ptr[0] == 'n' ? ITEM_NO_CONTENT : ITEM_COMPLETE;
 		cursor_word(cursor);
+	} else if (str_eq(word, STR("partial"))) {
+		item->kind = ITEM_PARTIAL;
+		cursor_word(cursor);
+		if (str_eq(cursor_peek(cursor), STR("as")))
+			return parse_capture(cursor, item, ITEM_PARTIAL);
 	} else if (str_eq(word, STR("dbg")) || str_eq(word, STR("header"))) {
 		item->kind = word.ptr[0] == 'd' ? ITEM_DBG : ITEM_HEADER;
 		cursor_word(cursor);

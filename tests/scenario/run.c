@@ -138,6 +138,7 @@ static bool take_reply(struct run *run, const struct statement *statement, const
 		coverage_note(run->coverage, exchange->content);
 		coverage_note(run->coverage, reply->content);
 	}
+	coverage_note_cells(run->coverage, exchange, reply);
 	fault = inspect_reply(run->world.schema, exchange, reply, &run->arena);
 	if (fault)
 		return run_fail(run, statement, "code %d: %s", reply->rsc, fault);
@@ -260,6 +261,12 @@ static bool check_item(struct run *run, const struct statement *statement, const
 	case ITEM_NO_CONTENT:
 		return reply->content.len == 0 ? true
 					       : run_fail(run, statement, "a content: %.*s", STR_ARG(reply->content));
+	case ITEM_COMPLETE:
+		return !reply->offset.ptr ? true : run_fail(run, statement, "the content is partial");
+	case ITEM_PARTIAL:
+		if (reply->offset.ptr && item->name.len)
+			variables_set(&run->variables, item->name, reply->offset);
+		return reply->offset.ptr ? true : run_fail(run, statement, "the content is not partial");
 	case ITEM_VALUE:
 		holds = node_match(&matching, item->node, member, "");
 		break;

@@ -17,6 +17,8 @@ enum item_kind {
 	ITEM_ETAG,
 	ITEM_STATUS, /* HTTP only, instead of the one that belongs to the code */
 	ITEM_HEADER, /* HTTP only */
+	ITEM_PARTIAL,  /* content status 1; its offset may be captured */
+	ITEM_COMPLETE, /* no content status */
 };
 
 struct item {

@@ -26,6 +26,7 @@ struct exchange {
 struct reply {
 	int rsc;
 	struct str content, location, etag;
+	struct str offset; /* of a partial content; ptr NULL: complete */
 	unsigned status; /* HTTP; 0 over core */
 	struct header headers[MAX_HEADERS];
 	unsigned header_count;

@@ -9,6 +9,8 @@ static void take_answer(struct request *req, void *arg)
 	flight->reply->rsc = (int)answer->rsc;
 	flight->reply->content = arena_copy(flight->arena, answer->content.ptr ? answer->content : STR(""));
 	flight->reply->location = arena_copy(flight->arena, answer->location.ptr ? answer->location : STR(""));
+	if (answer->is_partial)
+		flight->reply->offset = arena_printf(flight->arena, "%llu", (unsigned long long)answer->offset);
 	flight->reply->etag = arena_copy(flight->arena, answer->etag.ptr ? answer->etag : STR(""));
 	flight->done = true;
 	request_release(req);

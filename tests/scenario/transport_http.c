@@ -291,6 +291,8 @@ static void finish_reply(struct client *client)
 		reply->rsc = (int)code;
 	reply->content = arena_copy(client->arena, strbuf_str(&client->body));
 	reply->location = reply_header(reply, STR("Content-Location"));
+	if (str_eq(reply_header(reply, STR("X-M2M-CTS")), STR("1")))
+		reply->offset = reply_header(reply, STR("X-M2M-CTO"));
 	reply->etag = without_quotes(reply_header(reply, STR("ETag")));
 	if (!reply->location.ptr)
 		reply->location = STR("");

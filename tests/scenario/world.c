@@ -45,6 +45,8 @@ static const struct {
 	{"limits.originator-children", SETTING_U64, offsetof(struct cse_config, most_children)},
 	{"limits.originator-groups", SETTING_U64, offsetof(struct cse_config, most_groups)},
 	{"limits.originator-bytes", SETTING_U64, offsetof(struct cse_config, most_bytes)},
+	{"limits.discovery-results", SETTING_U64, offsetof(struct cse_config, discovery_results)},
+	{"limits.discovery-cost", SETTING_U64, offsetof(struct cse_config, discovery_cost)},
 	{"group.timeout", SETTING_SECONDS, offsetof(struct cse_config, fanout_timeout_s)},
 	{"access.strict", SETTING_BOOL, offsetof(struct cse_config, strict)},
 	{"access.base-create", SETTING_TEXT, offsetof(struct cse_config, base_create)},
