@@ -35,11 +35,11 @@ static enum rsc authorize_create(struct request *req, const struct resource *par
 				"there is no service subscription profile for this registration");
 	if (is_admin(req))
 		return RSC_NONE;
-	if (str_eq(req->from, id) || str_eq(req->from, str_from(id, 1)) ||
-	    (req->from.len && req->from.ptr[0] == '/'))
+	if (str_eq(req->from, id) || str_eq(req->from, str_from(id, 1)) || (req->from.len && req->from.ptr[0] == '/'))
 		return req_fail(req, RSC_SECURITY_ASSOCIATION_REQUIRED, "from (fr): a CSE registers no AE");
 	if (str_eq(req->from, str_of(config->admin)) || (!asks_for_a_stem(req) && !may_register(req)))
-		return req_fail(req, RSC_ORIGINATOR_HAS_NO_PRIVILEGE, "from (fr): this originator may not register here");
+		return req_fail(req, RSC_ORIGINATOR_HAS_NO_PRIVILEGE,
+				"from (fr): this originator may not register here");
 	return RSC_NONE;
 }
 
@@ -60,7 +60,8 @@ static enum rsc settle_stem(struct request *req)
 	char letter = req->from.len ? req->from.ptr[0] : 'C';
 
 	if (letter == 'S' && cse_config(req->cse)->type != CSE_IN)
-		return req_fail(req, RSC_NOT_IMPLEMENTED, "from (fr): an AE-ID-Stem of type S needs an announcement to the IN-CSE");
+		return req_fail(req, RSC_NOT_IMPLEMENTED,
+				"from (fr): an AE-ID-Stem of type S needs an announcement to the IN-CSE");
 	if (asks_for_a_stem(req)) {
 		char *stem = arena_alloc(&req->arena, INSTANCE_ID_SIZE);
 

@@ -5,15 +5,16 @@
 
 enum { DEEPEST = 8 }; /* sub-groups in which requested members are looked for */
 
-/* TS-0004 7.4.14.3: membersAccessControlPolicyIDs, or without them what holds for the group. The members' own rules come when
- * their turn does. */
+/* TS-0004 7.4.14.3: membersAccessControlPolicyIDs, or without them what holds for the group. The members' own rules
+ * come when their turn does. */
 static enum rsc authorize(struct request *req)
 {
 	struct resource *resource = req->target.resource;
 	const struct group *group = resource->state;
 	enum privilege privilege = privilege_of(req->op);
 
-	if (group->policies ? may_by_set(req, group->policies, resource->type, privilege) : may(req, resource, privilege))
+	if (group->policies ? may_by_set(req, group->policies, resource->type, privilege)
+			    : may(req, resource, privilege))
 		return RSC_NONE;
 	return req_fail(req, RSC_ORIGINATOR_HAS_NO_PRIVILEGE, "the originator has no privilege for this operation");
 }
@@ -81,7 +82,8 @@ static bool has_below(struct cse *cse, const struct member *member, struct str i
 	struct target target;
 
 	return depth < DEEPEST && group_is_fanout(member->virtual_) &&
-	       cse_find(cse, member->id, &target) == FOUND_HERE && lists(cse, group_of(cse, target.resource), id, depth + 1);
+	       cse_find(cse, member->id, &target) == FOUND_HERE &&
+	       lists(cse, group_of(cse, target.resource), id, depth + 1);
 }
 
 /* The requested members that are below this one, joined by `+`; ptr NULL: none. */
@@ -151,7 +153,8 @@ static enum rsc check_child_type(struct request *req)
 	if (req->op != OP_CREATE || req->target.suffix.ptr || !parent || parent->ty == TY_group ||
 	    type_allows_child(parent, req->ty))
 		return RSC_NONE;
-	return req_fail(req, RSC_INVALID_CHILD_RESOURCE_TYPE, "the members, each a <%s>, take no such child", parent->name);
+	return req_fail(req, RSC_INVALID_CHILD_RESOURCE_TYPE, "the members, each a <%s>, take no such child",
+			parent->name);
 }
 
 static enum rsc perform(struct request *req)

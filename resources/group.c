@@ -14,7 +14,8 @@ uint64_t group_member_type(const struct cse *cse, const struct resource *resourc
 {
 	uint64_t type;
 
-	return str_to_u64(resource_attribute(resource, name_short(cse_schema(cse), ATTR_memberType)), &type) == 0 ? type : 0;
+	return str_to_u64(resource_attribute(resource, name_short(cse_schema(cse), ATTR_memberType)), &type) == 0 ? type
+														  : 0;
 }
 
 /* ---- members in memory ---- */

@@ -1,8 +1,8 @@
-/* catalog: which structural resources there are, by type and by label, in the order of their keys, which is the order of
- * their creation. Discovery goes by it. Maintained by the tree (tree_attach, tree_detach) and by adopt_text.
+/* catalog: which structural resources there are, by type and by label, in the order of their keys, which is the order
+ * of their creation. Discovery goes by it. Maintained by the tree (tree_attach, tree_detach) and by adopt_text.
  *
- * A list keeps its place for a resource that leaves until half of it is vacant, so that a removal and its undo cost a binary
- * search, and nothing is moved. */
+ * A list keeps its place for a resource that leaves until half of it is vacant, so that a removal and its undo cost a
+ * binary search, and nothing is moved. */
 #ifndef CSE_CORE_CATALOG_H
 #define CSE_CORE_CATALOG_H
 
@@ -28,7 +28,7 @@ struct label {
 	size_t references;
 	struct catalog_list resources;
 	const struct resource *taken_by; /* while a resource takes its labels */
-	struct str text; /* behind the struct; unescaped */
+	struct str text;		 /* behind the struct; unescaped */
 };
 
 struct catalog_type {

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 enum {
-	SLICE = 64,		  /* members begun in one round of the loop */
-	MOST_IN_FLIGHT = 4096,	  /* of all fan-outs; one of each goes on beyond it, so that nested ones end */
-	MOST_ANSWER = 32 << 20,	  /* bytes of one aggregated answer */
+	SLICE = 64,		/* members begun in one round of the loop */
+	MOST_IN_FLIGHT = 4096,	/* of all fan-outs; one of each goes on beyond it, so that nested ones end */
+	MOST_ANSWER = 32 << 20, /* bytes of one aggregated answer */
 };
 
 /* One member: whom to ask, and where in `out` the answer stands. */
@@ -36,7 +36,7 @@ struct fanout {
 	const char *binding;
 	struct peer peer;
 
-	bool made_gid;	      /* and notes what was reached with it: */
+	bool made_gid; /* and notes what was reached with it: */
 	struct list noted;
 	struct fanout *maker; /* who made the identifier that came with the request, if it was a fan-out here */
 	size_t uses;	      /* fan-outs whose maker this is */
@@ -304,8 +304,7 @@ static void copy_primitive(struct fanout *fan, const struct request *req)
 	for (unsigned i = 0; i < req->filter.count; i++) {
 		const struct filter_item *item = &req->filter.items[i];
 
-		fan->filter.items[i] =
-			(struct filter_item){item->tag, copy(fan, item->name), copy(fan, item->text)};
+		fan->filter.items[i] = (struct filter_item){item->tag, copy(fan, item->name), copy(fan, item->text)};
 	}
 }
 

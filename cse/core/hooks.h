@@ -45,8 +45,8 @@ struct type_hooks {
 	/* A group: is this identifier (as the group lists it, or another form of it) among its members? */
 	bool (*has_member)(struct cse *cse, const struct resource *resource, struct str id);
 
-	/* Of a holder (references.h): identifiers have become references; then, when something that they name is gone, the
-	 * representation is to be without it. */
+	/* Of a holder (references.h): identifiers have become references; then, when something that they name is gone,
+	 * the representation is to be without it. */
 	void (*resolve)(struct cse *cse, struct resource *resource);
 	void (*forget)(struct request *req, struct resource *resource);
 
@@ -58,7 +58,8 @@ struct type_hooks {
 	void (*present)(struct cse *cse, const struct resource *resource, struct presenter *presenter);
 };
 
-/* What stands behind a fixed child name. Rows VIRTUAL(la, latest) name it; found by long name in registry.def's list. */
+/* What stands behind a fixed child name. Rows VIRTUAL(la, latest) name it; found by long name in registry.def's list.
+ */
 struct virtual_hooks {
 	const char *long_name;
 	unsigned operations; /* OP_BITs; others answer 4005 */
@@ -87,13 +88,19 @@ bool is_admin(const struct request *req);
 const struct cse_config *cse_config(const struct cse *cse);
 const struct schema *cse_schema(const struct cse *cse);
 /* Where an identifier of any form (TS-0001 9.3.1, without a fragment) leads. */
-enum found { FOUND_NOTHING, FOUND_HERE, FOUND_ELSEWHERE, FOUND_ERROR }; /* ELSEWHERE: on another CSE; ERROR: of the store */
+enum found {
+	FOUND_NOTHING,
+	FOUND_HERE,
+	FOUND_ELSEWHERE,
+	FOUND_ERROR
+}; /* ELSEWHERE: on another CSE; ERROR: of the store */
 enum found cse_find(struct cse *cse, struct str id, struct target *target);
 /* May req->from do this to resource? (authorize.c) */
 bool may(const struct request *req, const struct resource *resource, enum privilege privilege);
 enum privilege privilege_of(enum operation op);
 /* The same by the policies of a set alone, for a resource of type target (membersAccessControlPolicyIDs). */
-bool may_by_set(const struct request *req, struct policy_set *set, const struct type_def *target, enum privilege privilege);
+bool may_by_set(const struct request *req, struct policy_set *set, const struct type_def *target,
+		enum privilege privilege);
 /* For policy_set_take: every attribute that lists policies may have its set. */
 struct policies *cse_policies(struct cse *cse);
 /* The CSE's own change of a resource: the representation as it is, and the changed one, with undo and row. */

@@ -1,8 +1,8 @@
-/* references: who lists whom. A resource that lists others by identifier (a group its members) holds a reference to each, so
- * that its list is put right when one of them is deleted, and a look-up by resource tells who lists it.
+/* references: who lists whom. A resource that lists others by identifier (a group its members) holds a reference to
+ * each, so that its list is put right when one of them is deleted, and a look-up by resource tells who lists it.
  *
- * Identifiers are resolved late: at start a member may come into memory after its group. A holder whose references are new
- * announces itself; before the next batch is written, at the latest, its hook `resolve` is called. */
+ * Identifiers are resolved late: at start a member may come into memory after its group. A holder whose references are
+ * new announces itself; before the next batch is written, at the latest, its hook `resolve` is called. */
 #ifndef CSE_CORE_REFERENCES_H
 #define CSE_CORE_REFERENCES_H
 

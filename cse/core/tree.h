@@ -19,7 +19,7 @@ struct resource {
 	struct list children;
 	struct resource *parent; /* NULL: the CSEBase */
 	const struct type_def *type;
-	uint64_t key; /* of its row in the store */
+	uint64_t key;			 /* of its row in the store */
 	struct str id, name, originator; /* resourceID, resourceName, who created it */
 	struct str text;
 	int64_t created_us, modified_us;
@@ -30,9 +30,9 @@ struct resource {
 	struct label **labels;	     /* those of the attribute, once each */
 	unsigned label_count;
 	bool is_cataloged, is_holder, is_labelled_holder; /* by the catalog */
-	struct policy_set *policies; /* accessControlPolicyIDs; NULL: not set */
-	struct quota *quota;	     /* what it counts for; NULL: outside the tree, or nobody's */
-	void *state;		     /* what the type's hooks keep, hooks->state_size bytes */
+	struct policy_set *policies;			  /* accessControlPolicyIDs; NULL: not set */
+	struct quota *quota;				  /* what it counts for; NULL: outside the tree, or nobody's */
+	void *state;					  /* what the type's hooks keep, hooks->state_size bytes */
 };
 
 struct tree {
@@ -66,7 +66,8 @@ struct resource *tree_child(const struct tree *tree, const struct resource *pare
 /* Depth first below and including top, children before their parent; NULL at the end. Start with previous NULL. */
 struct resource *tree_next_postorder(struct resource *top, struct resource *previous);
 
-/* An attribute's JSON text among the members of an object that this CSE has printed, without its braces; or ptr NULL. */
+/* An attribute's JSON text among the members of an object that this CSE has printed, without its braces; or ptr NULL.
+ */
 struct str text_attribute(struct str text, struct str short_name);
 /* An attribute's JSON text in the resource, or ptr NULL. Computed attributes are not found here. */
 struct str resource_attribute(const struct resource *resource, struct str short_name);

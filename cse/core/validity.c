@@ -49,7 +49,8 @@ static enum rsc check_times(struct request *req)
 	int64_t expires, result;
 
 	if (request_has(req, PARAM_requestExpirationTimestamp)) {
-		if (timestamp_parse_abs_rel(req->param[PARAM_requestExpirationTimestamp], req->received_us, &expires) != 0)
+		if (timestamp_parse_abs_rel(req->param[PARAM_requestExpirationTimestamp], req->received_us, &expires) !=
+		    0)
 			return req_fail(req, RSC_BAD_REQUEST, "requestExpirationTimestamp (rqet): no point in time");
 		if (expires <= req->received_us)
 			return req_fail(req, RSC_REQUEST_TIMEOUT, "requestExpirationTimestamp (rqet): is in the past");
@@ -96,7 +97,8 @@ static enum rsc check_release(struct request *req)
 /* TS-0001 table 8.1.2-1. */
 static enum rsc decode_result_content(struct request *req)
 {
-	static const unsigned defaults[] = {[OP_CREATE] = 1, [OP_RETRIEVE] = 1, [OP_UPDATE] = 1, [OP_DELETE] = 0, [OP_NOTIFY] = 0};
+	static const unsigned defaults[] = {
+		[OP_CREATE] = 1, [OP_RETRIEVE] = 1, [OP_UPDATE] = 1, [OP_DELETE] = 0, [OP_NOTIFY] = 0};
 	bool is_discovery = req->query && req->query->is_discovery, is_allowed;
 	int64_t rcn;
 
@@ -152,8 +154,8 @@ static bool is_registree(struct request *req, struct str id)
 {
 	struct target target;
 
-	return id.len && !memchr(id.ptr, '/', id.len) && cse_find(req->cse, id, &target) == FOUND_HERE && !target.virtual_ &&
-	       !target.instance && target.resource->type->flags & REGISTRATION;
+	return id.len && !memchr(id.ptr, '/', id.len) && cse_find(req->cse, id, &target) == FOUND_HERE &&
+	       !target.virtual_ && !target.instance && target.resource->type->flags & REGISTRATION;
 }
 
 /* TS-0004 7.3.2.1 to the letter: who is not registered, or comes without a security association that it needs. */
@@ -172,7 +174,8 @@ static enum rsc check_association(struct request *req, bool is_registration)
 	if (req->peer.is_authenticated)
 		return RSC_NONE;
 	if (is_alone)
-		return req_fail(req, RSC_SECURITY_ASSOCIATION_REQUIRED, "from (fr): a CSE needs a security association");
+		return req_fail(req, RSC_SECURITY_ASSOCIATION_REQUIRED,
+				"from (fr): a CSE needs a security association");
 	if (!is_registration && !is_registree(req, req->from))
 		return req_fail(req, RSC_ORIGINATOR_NOT_AUTHENTICATED, "from (fr): not registered here");
 	return RSC_NONE;
@@ -206,8 +209,8 @@ static enum rsc decode_content(struct request *req)
 
 enum rsc check_validity(struct request *req)
 {
-	static enum rsc (*const checks[])(struct request *req) = {
-		decode_operation, decode_resource_type, check_parameters, check_from,	    filter_decode,
+	static enum rsc (*const checks[])(struct request * req) = {
+		decode_operation, decode_resource_type, check_parameters,      check_from,     filter_decode,
 		check_times,	  check_release,	decode_result_content, decode_content,
 	};
 
@@ -226,8 +229,8 @@ enum rsc check_validity(struct request *req)
 	return RSC_NONE;
 }
 
-/* Blocking requests are served; without the type <request> synchronous non-blocking ones answer 5206 (TS-0004 7.3.2.2), and
- * so do asynchronous ones, as their result could not be delivered either. */
+/* Blocking requests are served; without the type <request> synchronous non-blocking ones answer 5206 (TS-0004 7.3.2.2),
+ * and so do asynchronous ones, as their result could not be delivered either. */
 enum rsc check_response_type(struct request *req)
 {
 	struct str type = req->param[PARAM_responseType];
