@@ -82,8 +82,7 @@ static int commit_base(struct request *req, struct resource *base, char *message
 
 	put_resource(req, base);
 	commit_finish(committer, req);
-	while (!commit_is_idle(committer))
-		loop_round(cse->loop, 10);
+	commit_wait(committer);
 	if (commit_last_error(committer) == 0)
 		return 0;
 	snprintf(message, size, "the store takes no CSEBase: %s", error_text(commit_last_error(committer)));

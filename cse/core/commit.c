@@ -241,8 +241,7 @@ void committer_destroy(struct committer *committer)
 {
 	if (!committer)
 		return;
-	while (!commit_is_idle(committer))
-		loop_round(committer->loop, 10);
+	commit_wait(committer);
 	if (committer->has_thread) {
 		pthread_mutex_lock(&committer->mutex);
 		committer->stop = true;
@@ -295,6 +294,13 @@ bool commit_is_durable(const struct committer *committer, uint64_t number)
 bool commit_is_idle(const struct committer *committer)
 {
 	return !committer->in_flight && list_empty(&committer->open->writers);
+}
+
+void commit_wait(struct committer *committer)
+{
+	loop_round(committer->loop, 0);
+	while (!commit_is_idle(committer))
+		loop_round(committer->loop, 10);
 }
 
 int commit_last_error(const struct committer *committer)

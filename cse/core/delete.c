@@ -73,10 +73,8 @@ static enum rsc delete_instance(struct request *req)
 
 enum rsc perform_delete(struct request *req)
 {
-	enum rsc code = follow_virtual(req);
+	enum rsc code = check_instance_access(req);
 
-	if (code == RSC_NONE)
-		code = check_instance_access(req);
 	if (code == RSC_NONE && req->rcn == 1)
 		code = perform_retrieve(req);
 	if (code != RSC_NONE && !rsc_is_success(code))

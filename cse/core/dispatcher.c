@@ -12,6 +12,7 @@ static const struct step steps[] = {
 	{"Recv-6.1 hosting CSE", check_hosting},
 	{"Recv-6.2 existence of the addressed resource", check_existence},
 	{"the operation is one the target takes", check_operation},
+	{"Recv-6.2 existence of what a virtual resource stands for", follow_virtual},
 	{"Recv-6.3 authorization of the originator", check_authorization},
 	{"the precondition of the binding holds", check_precondition},
 	{"Recv-6.4 validity of the representation", check_representation},

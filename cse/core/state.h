@@ -46,6 +46,7 @@ enum rsc check_response_type(struct request *req);  /* Recv-2.0 */
 enum rsc check_hosting(struct request *req);	    /* Recv-6.1, 7.3.2.8 */
 enum rsc check_existence(struct request *req);	    /* Recv-6.2, 7.3.3.1 */
 enum rsc check_operation(struct request *req);
+enum rsc follow_virtual(struct request *req);
 enum rsc check_authorization(struct request *req);  /* Recv-6.3, 7.3.3.15 */
 enum rsc check_precondition(struct request *req);
 enum rsc check_representation(struct request *req); /* Recv-6.4, 7.3.3.3, 7.3.3.4 */
@@ -77,7 +78,6 @@ const struct type_def *instance_type(const struct cse *cse, const struct resourc
 const char *operation_name(enum operation op);
 
 /* retrieve.c */
-enum rsc follow_virtual(struct request *req);
 enum rsc check_instance_access(struct request *req);
 
 /* create.c: expirationTime within the bounds of the parent and the CSE; `default_us` if none is asked for. */

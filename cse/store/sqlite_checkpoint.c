@@ -1,9 +1,9 @@
 /* The SQLite store: checkpoints on a thread of their own.
  *
- * The WAL hook wakes it. A PASSIVE checkpoint copies beside the writer but never resets the WAL; so what is left after it is
- * copied by RESTART while the writer is kept out, and the next commit begins the WAL anew. RESTART alone would keep the
- * writer out for all of the copying. The gate is fair: the thread that asks gets its turn before the next transaction, which
- * a bare mutex would not promise. */
+ * The WAL hook wakes it. A PASSIVE checkpoint copies beside the writer but never resets the WAL; so what is left after
+ * it is copied by RESTART while the writer is kept out, and the next commit begins the WAL anew. RESTART alone would
+ * keep the writer out for all of the copying. The gate is fair: the thread that asks gets its turn before the next
+ * transaction, which a bare mutex would not promise. */
 #include "cse/store/sqlite.h"
 
 #include <errno.h>

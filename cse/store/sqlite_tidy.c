@@ -1,11 +1,11 @@
 /* The SQLite store: work off the path that acknowledges, in slices of about a millisecond.
  *
- * Evicted rows go in key order, many thousands in one sweep: rows of one age lie close together, so most of a page goes at
- * once. (Inserting one row and evicting one over 1,000 parents costs 6 us; with sweeps of 4,096 it is 9 us, with sweeps of 64
- * 15 us and four times the bytes written.)
- * A purged parent's rows are found by its stored chunks, which list them all: a slice decodes one chunk (up to 105 keys),
- * deletes those rows and the chunk. It costs what deleting the rows costs, about 7 us each as they lie scattered, whatever the
- * size of the table; without the chunks the whole table would have to be scanned. */
+ * Evicted rows go in key order, many thousands in one sweep: rows of one age lie close together, so most of a page goes
+ * at once. (Inserting one row and evicting one over 1,000 parents costs 6 us; with sweeps of 4,096 it is 9 us, with
+ * sweeps of 64 15 us and four times the bytes written.) A purged parent's rows are found by its stored chunks, which
+ * list them all: a slice decodes one chunk (up to 105 keys), deletes those rows and the chunk. It costs what deleting
+ * the rows costs, about 7 us each as they lie scattered, whatever the size of the table; without the chunks the whole
+ * table would have to be scanned. */
 #include "cse/store/sqlite.h"
 
 #include <stdlib.h>
@@ -139,8 +139,9 @@ static int purge_slice(struct sqlite_store *sqlite, uint64_t parent)
 
 /* ---- space ---- */
 
-/* Rows of table gone that the last two snapshots have made needless, but not those whose instances still linger. The last
- * snapshot's chunks may be older than its transaction, so it vouches only for what was gone before the one before it ended. */
+/* Rows of table gone that the last two snapshots have made needless, but not those whose instances still linger. The
+ * last snapshot's chunks may be older than its transaction, so it vouches only for what was gone before the one before
+ * it ended. */
 static int forget_slice(struct sqlite_store *sqlite)
 {
 	sqlite3_stmt *stmt = sqlite->write[WRITE_FORGET_GONE];
@@ -156,8 +157,8 @@ static int forget_slice(struct sqlite_store *sqlite)
 	return error;
 }
 
-/* Gives space back once a quarter of the file is free, until a sixteenth is: what is free is written to first, and a file that
- * shrinks and grows with every hour's load would only cost. 1: there is enough to give back. */
+/* Gives space back once a quarter of the file is free, until a sixteenth is: what is free is written to first, and a
+ * file that shrinks and grows with every hour's load would only cost. 1: there is enough to give back. */
 static int wants_vacuum(struct sqlite_store *sqlite)
 {
 	uint64_t free_pages = 0, pages = 0;

@@ -228,6 +228,27 @@ class Server:
             self.end(signal.SIGTERM if kind is None else signal.SIGKILL, 30)
 
 
+class FaultyDisk:
+    """The environment of a server whose disk can be slowed down and broken (disk_faults.c)."""
+
+    def __init__(self):
+        built = os.environ.get("top_builddir") or os.path.dirname(program())
+        self.library = os.path.join(os.path.abspath(built), "tests", "system", "disk_faults.so")
+        if not os.path.exists(self.library):
+            raise Skip("there is no %s: make check builds it" % self.library)
+        self.path = os.path.join(temporary_directory(), "faults")
+        self.set()
+
+    def set(self, sync_delay_ms=0, sync_errno=0, write_errno=0):
+        with open(self.path + ".new", "w", encoding="ascii") as file:
+            file.write("%d %d %d\n" % (sync_delay_ms, sync_errno, write_errno))
+        os.rename(self.path + ".new", self.path)
+
+    def environment(self):
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        return {"LD_PRELOAD": self.library, "DISK_FAULTS": self.path, "ASAN_OPTIONS": sanitizer}
+
+
 # ---- HTTP ----
 
 class Answer:
