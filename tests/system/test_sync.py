@@ -2,28 +2,37 @@
 """What is acknowledged or shown is on the device. The server runs with a library that makes syncing slow or fail. Times are
 only ever compared with how long the sync takes at least. Speaks TAP."""
 
+import contextlib
 import errno
 import signal
 import threading
 import time
 
-from copse_harness import CIN, NAMES, FaultyDisk, Server, comment, expect, expect_equal, main, must, rule
-from test_disk import Filling, break_and_mend
+from copse_harness import FaultyDisk, Server, comment, expect, expect_equal, main, must, rule
+from filling import Filling, break_and_mend
 
 DELAY = 0.5
 AE = "/cse-in/sync"
 
 
-def slow_server(disk):
-    server = Server(env=disk.environment()).start()
+@contextlib.contextmanager
+def slow_server():
+    """A server with some content whose every sync takes DELAY."""
+    disk = FaultyDisk()
+    with Server(env=disk.environment()) as server:
+        fill_little(server)
+        disk.set(sync_delay_ms=int(DELAY * 1000))
+        yield server
+        disk.set()
+
+
+def fill_little(server):
     with server.client() as client:
         must(client.create_ae("sync"), 2001)
         must(client.create_cnt(AE, "c"), 2001)
         must(client.create_cin(AE + "/c", "first", rn="first"), 2001)
         must(client.create_cin(AE + "/c", "second", rn="second"), 2001)
         must(client.create_cnt(AE, "gone"), 2001)
-    disk.set(sync_delay_ms=int(DELAY * 1000))
-    return server
 
 
 def timed(function, *arguments, **options):
@@ -40,7 +49,7 @@ CHANGES = (("create of an instance", 2001, lambda client: client.create_cin(AE +
 
 @rule("a change is acknowledged only after the device has it")
 def after_sync():
-    with slow_server(FaultyDisk()) as server, server.client() as client:
+    with slow_server() as server, server.client() as client:
         for what, rsc, change in CHANGES:
             answer, started, ended = timed(change, client)
             must(answer, rsc)
@@ -76,7 +85,7 @@ def shows(name, answer):
 def not_seen_before():
     requests = {"create": (AE + "/c/new", "GET"), "latest": (AE + "/c/la", "GET"), "container": (AE + "/c", "GET")}
     for what, rsc, change in CHANGES[:1] + CHANGES[2:3]:
-        with slow_server(FaultyDisk()) as server, server.client() as client:
+        with slow_server() as server, server.client() as client:
             seen = []
             started = time.monotonic()
             threads = watch(server, requests, seen)
@@ -90,7 +99,7 @@ def not_seen_before():
 
 @rule("a refusal or an absence that comes from a change is not told before the device has that change")
 def absence_not_seen_before():
-    with slow_server(FaultyDisk()) as server, server.client() as first, server.client() as second:
+    with slow_server() as server, server.client() as first, server.client() as second:
         deleting = threading.Thread(target=lambda: must(first.delete(AE + "/gone"), 2002))
         started = time.monotonic()
         deleting.start()
