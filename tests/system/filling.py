@@ -1,5 +1,6 @@
-"""The story of a disk that stops taking writes and takes them again, told by the tests of full, failing and slow disks: instances
-are created from several connections, and at any time the server must say what it has acknowledged, and nothing else."""
+"""The story of a disk that stops taking writes and takes them again, told by the tests of full and failing disks:
+instances are created from several connections, and at any time the server must say what it has acknowledged, and
+nothing else."""
 
 import time
 
@@ -21,7 +22,7 @@ def create_bytes(path, content, **attributes):
 
 
 class Filling:
-    """Instances created from several connections until the store takes no more, and what the server must say about them."""
+    """Instances created from several connections until the store takes no more, and what must be seen of them."""
 
     PATIENCE = 25  # refusals in a row after which it is full
 
@@ -74,13 +75,18 @@ class Filling:
     def check_end(self, client, number, virtual, index):
         answer = client.get("%s/%s" % (self.path(number), virtual))
         seen = answer.resource["rn"] if answer.rsc == 2000 else None
-        expect_equal(seen, self.kept[number][index][0] if self.kept[number] else None, "%s of container %d" % (virtual, number))
+        expect_equal(
+            seen, self.kept[number][index][0] if self.kept[number] else None, "%s of container %d" % (virtual, number)
+        )
 
     def snapshot(self):
         """Every container as the server shows it."""
         with self.server.client() as client:
-            return [must(client.get(self.path(number) + end), 2000).body
-                    for number in self.kept for end in ("", "/la", "/ol")]
+            return [
+                must(client.get(self.path(number) + end), 2000).body
+                for number in self.kept
+                for end in ("", "/la", "/ol")
+            ]
 
     def change_while_broken(self):
         """An update and a delete may go through or answer 5000; what is seen afterwards is what was answered."""
@@ -103,12 +109,15 @@ class Filling:
                 if answer.rsc == 2001:
                     self.kept[0].append(("n%d" % self.count, "again"))
                     return
-                expect(answer.rsc == 5000 and time.monotonic() < deadline, "no service after %d s: %r" % (seconds, answer))
+                expect(
+                    answer.rsc == 5000 and time.monotonic() < deadline,
+                    "no service after %d s: %r" % (seconds, answer),
+                )
                 time.sleep(0.05)
 
 
 def break_and_mend(filling, break_it, mend_it, restart):
-    """The whole story: some content, no more writing, everything as acknowledged; writing again, and the same after a restart."""
+    """The whole story: some content, no more writing, everything as acknowledged; writing again; a restart."""
     filling.fill(200)
     expect_equal(len(filling.refused), 0, "creates refused while all was well")
     break_it()

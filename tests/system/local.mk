@@ -7,7 +7,7 @@ SYSTEM_TESTS = \
 	tests/system/test_sync.py
 dist_check_SCRIPTS += $(SYSTEM_TESTS)
 TESTS += $(SYSTEM_TESTS)
-EXTRA_DIST += tests/system/copse_harness.py tests/system/filling.py tests/system/disk_faults.c
+EXTRA_DIST += tests/system/copse_harness.py tests/system/disk_faults.c tests/system/filling.py tests/system/kill_writer.py
 
 # Preloaded into the server by test_sync.py and test_disk.py; never instrumented.
 check_DATA = tests/system/disk_faults.so

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the disk can do to a server: no room, errors on writing, read-only, broken files, files of somebody else; and what the
-server does to the disk: how long its WAL gets, and whether it gives space back. Speaks TAP."""
+"""What the disk can do to a server: no room, errors on writing, read-only, broken files, files of somebody else; and what
+the server does to the disk: how long its WAL gets, and whether it gives space back. Speaks TAP."""
 
 import atexit
 import contextlib
@@ -14,14 +14,26 @@ import sqlite3
 import subprocess
 import time
 
-from copse_harness import (Crowd, Server, Skip, comment, expect, expect_equal, main, must, rule, run,
-                           temporary_directory)
+from copse_harness import (
+    Crowd,
+    Server,
+    Skip,
+    comment,
+    expect,
+    expect_equal,
+    main,
+    must,
+    rule,
+    run,
+    temporary_directory,
+)
 from filling import AE, CONNECTIONS, Filling, break_and_mend, create_bytes, set_up
 
 DATABASE = "copse.db"
 
 
 # ---- helpers ----
+
 
 def database(store):
     return os.path.join(store, DATABASE)
@@ -69,8 +81,11 @@ def make_store(instances=2000, containers=4):
     def script(number):
         for index in range(number, instances, CONNECTIONS):
             path, content = "%s/c%d" % (AE, index % containers), "%d %s" % (index, "x" * 300)
-            answer = must((yield create_bytes(path, content, **({"rn": "n%d" % index} if index % 3 == 0 else {}))), 2001)
+            answer = must(
+                (yield create_bytes(path, content, **({"rn": "n%d" % index} if index % 3 == 0 else {}))), 2001
+            )
             contents["%s/%s" % (path, answer.resource["rn"])] = content
+
     Crowd(server.port, [script(number) for number in range(CONNECTIONS)]).run()
     server.stop()
     expect_equal(len(contents), instances, "instances created")
@@ -82,8 +97,12 @@ def small_disk(megabytes):
     """A directory on a file system of its own."""
     path = os.path.join(temporary_directory(), "disk")
     os.mkdir(path)
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % megabytes, "copse-test", path], capture_output=True,
-                          text=True, check=False)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=%dm" % megabytes, "copse-test", path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if made.returncode != 0:
         raise Skip("cannot mount a small file system here: " + made.stderr.strip())
     unmount = atexit.register(subprocess.run, ["umount", "-l", path], check=False, capture_output=True)
@@ -96,7 +115,10 @@ def small_disk(megabytes):
 
 # ---- no room, errors on writing ----
 
-@rule("on a full disk exactly the changes that find no room answer 5000, reads go on, and room is all it takes to go on")
+
+@rule(
+    "on a full disk exactly the changes that find no room answer 5000, reads go on, and room is all it takes to go on"
+)
 def full_disk():
     with small_disk(48) as disk:
         ballast = os.path.join(disk, "ballast")
@@ -149,12 +171,14 @@ def write_errors():
     def restart():
         server.stop()
         server.start()
+
     largest = max(size_of(os.path.join(server.store, name)) for name in os.listdir(server.store))
     filling = Filling(server)
     break_and_mend(filling, lambda: limit(largest + (64 << 10)), lambda: limit(resource.RLIM_INFINITY), restart)
 
 
 # ---- stores that cannot be used ----
+
 
 @rule("a store on a read-only file system is refused with one line and code 2")
 def read_only():
@@ -166,7 +190,9 @@ def read_only():
         refused(os.path.join(disk, "new"), "new")
 
 
-@rule("a store directory that is a file, or lies in a directory that is not there, is refused with one line and code 2")
+@rule(
+    "a store directory that is a file, or lies in a directory that is not there, is refused with one line and code 2"
+)
 def no_directory():
     base = temporary_directory()
     path = os.path.join(base, "file")
@@ -216,7 +242,14 @@ def no_database():
         content = file.read()
     garbage = random.Random(1).randbytes(len(content))
     half = len(content) // 2
-    for broken in (garbage, garbage[:100] + content[100:], content[:half], content[:5000], content[:100], b"\0" * len(content)):
+    for broken in (
+        garbage,
+        garbage[:100] + content[100:],
+        content[:half],
+        content[:5000],
+        content[:100],
+        b"\0" * len(content),
+    ):
         store = temporary_directory()
         with open(database(store), "wb") as file:
             file.write(broken)
@@ -226,6 +259,7 @@ def no_database():
 
 
 # ---- a broken page ----
+
 
 def page_of(content):
     size = int.from_bytes(content[16:18], "big")
@@ -239,7 +273,9 @@ def broken_stores(content, rng, count):
     chosen = range(1, pages) if pages <= count else sorted(rng.sample(range(1, pages), count))
     for number in chosen:
         for kind, bad in (("zeros", b"\0" * page), ("noise", rng.randbytes(page))):
-            yield "page %d of %d: %s" % (number + 1, pages, kind), content[:number * page] + bad + content[(number + 1) * page:]
+            yield "page %d of %d: %s" % (number + 1, pages, kind), content[: number * page] + bad + content[
+                (number + 1) * page :
+            ]
 
 
 def use_broken(server, contents):
@@ -249,7 +285,9 @@ def use_broken(server, contents):
         for path, content in contents.items():
             answer = client.get(path)
             expect(answer.rsc in (2000, 5000), "%s: %r" % (path, answer))
-            expect(answer.rsc == 5000 or answer.resource["con"] == content, "%s has wrong content: %r" % (path, answer))
+            expect(
+                answer.rsc == 5000 or answer.resource["con"] == content, "%s has wrong content: %r" % (path, answer)
+            )
             failures += answer.rsc == 5000
         for number in range(4):
             container = "%s/c%d" % (AE, number)
@@ -263,7 +301,9 @@ def use_broken(server, contents):
     return failures
 
 
-@rule("a broken page is one clear line and code 2, or answers 5000 to what needs it; never a crash, never wrong content")
+@rule(
+    "a broken page is one clear line and code 2, or answers 5000 to what needs it; never a crash, never wrong content"
+)
 def broken_page():
     original, contents = make_store(400)
     with open(database(original), "rb") as file:
@@ -293,6 +333,7 @@ def broken_page():
 
 # ---- what the server does to the disk ----
 
+
 @rule("the write-ahead log stays short under sustained load")
 def bounded_wal():
     server = Server().start()
@@ -307,6 +348,7 @@ def bounded_wal():
             if index % 500 == 0:
                 largest = max(largest, size_of(path))
             expect(answer.rsc == 2001, "create: %r" % answer)
+
     Crowd(server.port, [script(number) for number in range(connections)]).run()
     server.expect_running()
     size = size_of(database(server.store))
@@ -337,6 +379,7 @@ def fill_container(server, name, instances):
     def script(number):
         for _ in range(number, instances, CONNECTIONS):
             expect((yield create_bytes("%s/%s" % (AE, name), "w" * 1000)).rsc == 2001, "create")
+
     Crowd(server.port, [script(number) for number in range(CONNECTIONS)]).run()
 
 
@@ -355,14 +398,17 @@ def reclaimed():
             sizes.append(quiet_size(server))
     server.stop()
     final = size_of(database(server.store))
-    comment("after each two times 8 MB: %s MB; stopped: %.1f MB" % (", ".join("%.1f" % (size / 1e6) for size in sizes), final / 1e6))
+    comment(
+        "after each two times 8 MB: %s MB; stopped: %.1f MB"
+        % (", ".join("%.1f" % (size / 1e6) for size in sizes), final / 1e6)
+    )
     expect(max(sizes) < 48 << 20 and sizes[-1] < 1.5 * sizes[0] + (1 << 20), "the files keep growing: %r" % sizes)
     expect(final < 6 << 20, "the space is not given back: %d bytes" % final)
 
 
 @rule("a container that is always full does not make the file grow")
 def ring_size():
-    """What had to give way lingers until there is enough of it to be deleted at little cost, so the size goes up and down."""
+    """What had to give way lingers until there is enough of it to be deleted at little cost: the size goes up and down."""
     server = Server().start()
     set_up(server, 1, mni=100)
     largest = 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What is acknowledged or shown is on the device. The server runs with a library that makes syncing slow or fail. Times are
-only ever compared with how long the sync takes at least. Speaks TAP."""
+"""What is acknowledged or shown is on the device. The server runs with a library that makes syncing slow or fail. Times
+are only ever compared with how long the sync takes at least. Speaks TAP."""
 
 import contextlib
 import errno
@@ -40,11 +40,13 @@ def timed(function, *arguments, **options):
     return function(*arguments, **options), started, time.monotonic()
 
 
-CHANGES = (("create of an instance", 2001, lambda client: client.create_cin(AE + "/c", "new", rn="new")),
-           ("create of a container", 2001, lambda client: client.create_cnt(AE, "new")),
-           ("update", 2004, lambda client: client.update(AE + "/c", 3, {"lbl": ["new"]})),
-           ("delete of latest", 2002, lambda client: client.delete(AE + "/c/la")),
-           ("delete of a container", 2002, lambda client: client.delete(AE + "/gone")))
+CHANGES = (
+    ("create of an instance", 2001, lambda client: client.create_cin(AE + "/c", "new", rn="new")),
+    ("create of a container", 2001, lambda client: client.create_cnt(AE, "new")),
+    ("update", 2004, lambda client: client.update(AE + "/c", 3, {"lbl": ["new"]})),
+    ("delete of latest", 2002, lambda client: client.delete(AE + "/c/la")),
+    ("delete of a container", 2002, lambda client: client.delete(AE + "/gone")),
+)
 
 
 @rule("a change is acknowledged only after the device has it")
@@ -53,7 +55,10 @@ def after_sync():
         for what, rsc, change in CHANGES:
             answer, started, ended = timed(change, client)
             must(answer, rsc)
-            expect(ended - started >= DELAY, "%s answered after %.3f s, a sync takes %.1f s" % (what, ended - started, DELAY))
+            expect(
+                ended - started >= DELAY,
+                "%s answered after %.3f s, a sync takes %.1f s" % (what, ended - started, DELAY),
+            )
 
 
 def watch(server, requests, seen):
@@ -66,6 +71,7 @@ def watch(server, requests, seen):
                 answer = client.request(method, path)
                 seen.append((name, answer, time.monotonic()))
                 time.sleep(0.02)
+
     threads = [threading.Thread(target=ask, args=(name, *request)) for name, request in requests.items()]
     for thread in threads:
         thread.start()
@@ -129,7 +135,9 @@ def sync_fails():
     broken_story(sync_errno=errno.EIO)
 
 
-@rule("when the device fails on writing exactly the changes concerned answer 5000, and service goes on when the cause is gone")
+@rule(
+    "when the device fails on writing, the changes concerned answer 5000, and service goes on when the cause is gone"
+)
 def write_fails():
     broken_story(write_errno=errno.EIO)
 
@@ -159,8 +167,10 @@ def killed_while_failing():
             seen = must(client.get(path), 2000).resource
             expect_equal(seen["cni"], len(kept) + len(refused), "cni of " + path)
             extra += len(refused)
-        comment("%d creates acknowledged, %d answered 5000, of which %d are there after the kill" %
-                (filling.acknowledged(), len(filling.refused), extra))
+        comment(
+            "%d creates acknowledged, %d answered 5000, of which %d are there after the kill"
+            % (filling.acknowledged(), len(filling.refused), extra)
+        )
         must(client.create_cin(filling.path(0), "goes on"), 2001)
 
 
