@@ -139,18 +139,16 @@ static int purge_slice(struct sqlite_store *sqlite, uint64_t parent)
 
 /* ---- space ---- */
 
-/* Rows of table gone that the last two snapshots have made needless, but not those whose instances still linger. The
- * last snapshot's chunks may be older than its transaction, so it vouches only for what was gone before the one before
- * it ended. */
+/* Rows of table gone that the last two snapshots have made needless. The last snapshot's chunks may be older than its
+ * transaction, so it vouches only for what was gone before the one before it ended. What was evicted that long ago no
+ * longer lingers: after a snapshot everything evicted is swept before this comes to its turn. */
 static int forget_slice(struct sqlite_store *sqlite)
 {
 	sqlite3_stmt *stmt = sqlite->write[WRITE_FORGET_GONE];
-	bool lingers = !is_swept(sqlite) || sqlite->now.evicted > 0;
 	int error;
 
-	sqlite_bind_key(stmt, 1, lingers ? sqlite->now.swept_through : sqlite->now.gone_number);
-	sqlite_bind_key(stmt, 2, sqlite->now.era - 1);
-	sqlite_bind_key(stmt, 3, FORGET_SLICE);
+	sqlite_bind_key(stmt, 1, sqlite->now.era ? sqlite->now.era - 1 : 0);
+	sqlite_bind_key(stmt, 2, FORGET_SLICE);
 	error = sqlite_run(stmt);
 	if (!error && sqlite3_changes(sqlite->writer) < FORGET_SLICE)
 		sqlite->has_old_gone = false;

@@ -30,18 +30,19 @@ enum change_kind {
 	CHANGE_DELETE_RESOURCE, /* key */
 	CHANGE_ADD_INSTANCE,	/* key, parent, name (ptr NULL: none chosen), head, text */
 	CHANGE_DELETE_INSTANCE, /* key, parent, head.size: gone with this transaction, row and all */
-	CHANGE_EVICT_INSTANCE,	/* key, parent, head.size: as above for a load, but the row may linger and be deleted in
-				 * a later  batch, in key order: for retention and expiration. With INSTANCE_OWN_EXPIRY in
-				 * head.flags and  its head.et_us, due_instances no longer hands it out; otherwise it may
-				 * while the row lingers */
-	CHANGE_PURGE_PARENT,	/* parent: all its instance rows are gone with this transaction, physically in slices
-				 * later. Put    before it, in the same transaction, what series_each_dirty gives: the slices
-				 * find the rows    by the stored chunks */
-	CHANGE_PUT_CHUNK,	/* parent, number, text: one chunk of a snapshot; empty text deletes it; CHUNK_ALL and
-				 * CHUNK_HEADER       as in series.h */
-	CHANGE_SNAPSHOT, /* key: the chunks stored are complete up to and including this instance key. They may have
-			  * been put in several transactions (those of one series in one), and may hold later keys as
-			  * well */
+	/* key, parent, head.size: for a load as above, but the row may linger and be deleted in a later batch, in key
+	 * order: for retention and expiration. With INSTANCE_OWN_EXPIRY in head.flags and its head.et_us, due_instances
+	 * no longer hands it out; otherwise it may while the row lingers. */
+	CHANGE_EVICT_INSTANCE,
+	/* parent: all its instance rows are gone with this transaction, physically in slices later. Put before it, in
+	 * the same transaction, what series_each_dirty gives: the slices find the rows by the stored chunks. */
+	CHANGE_PURGE_PARENT,
+	/* parent, number, text: one chunk of a snapshot; empty text deletes it. CHUNK_ALL and CHUNK_HEADER: series.h.
+	 */
+	CHANGE_PUT_CHUNK,
+	/* key: the chunks stored are complete up to and including this instance key. They may have been put in several
+	 * transactions (those of one series in one), and may hold later keys as well. */
+	CHANGE_SNAPSHOT,
 	CHANGE_PUT_META, /* name, text (ptr NULL: forget it) */
 };
 

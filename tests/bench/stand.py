@@ -1,5 +1,5 @@
-"""The stand that the rows of the bench are measured on: Copse, nginx and the load generator, each on its core, and stores of
-the wanted sizes."""
+"""The stand that the rows of the bench are measured on: Copse, nginx and the load generator, each on its core, and
+stores of the wanted sizes."""
 
 import json
 import os

@@ -173,6 +173,21 @@ static void a_name_goes_to_the_newest_and_outlives_the_row_of_the_older(void **s
 	assert_int_equal(store->ops->find_named(store, 9, STR("n"), &key), 0);
 }
 
+static void a_name_taken_over_does_not_come_back(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store *store = fixture->store;
+	uint64_t key = 0;
+
+	writer_add_named(&fixture->writer, 1, 9, "n");
+	writer_add_named(&fixture->writer, 2, 9, "n");
+	fixture_commit(fixture);
+	writer_change(&fixture->writer, CHANGE_DELETE_INSTANCE, 2, 9);
+	fixture_commit(fixture);
+	assert_int_equal(store->ops->find_named(store, 9, STR("n"), &key), 0);
+	assert_true(has_instance(store, 1, 9, STR("{}")));
+}
+
 /* ---- expiration ---- */
 
 struct due {
@@ -382,6 +397,7 @@ int main(void)
 		RULE(a_key_that_is_taken_is_refused_with_its_transaction),
 		RULE(an_instance_is_found_by_its_name_below_its_parent),
 		RULE(a_name_goes_to_the_newest_and_outlives_the_row_of_the_older),
+		RULE(a_name_taken_over_does_not_come_back),
 		RULE(due_instances_come_earliest_first),
 		RULE(an_evicted_instance_is_no_longer_due),
 		RULE(the_instances_of_a_purged_parent_are_gone_at_once),

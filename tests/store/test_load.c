@@ -147,6 +147,28 @@ static void what_was_evicted_is_gone_for_a_load(void **state)
 	assert_loads(fixture, "gone 3/2 1\ngone 3/5 1\ntail 3/4 4000 11 1\ntail 3/6 6000 13 1\n");
 }
 
+static void what_was_rolled_back_is_not_gone_for_a_load(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (uint64_t key = 1; key <= 3; key++)
+		writer_add(&fixture->writer, key, 3, STR("x"));
+	writer_change(&fixture->writer, CHANGE_SNAPSHOT, 2, 0);
+	fixture_commit(fixture);
+	writer_change(&fixture->writer, CHANGE_DELETE_INSTANCE, 1, 3);
+	writer_change(&fixture->writer, CHANGE_EVICT_INSTANCE, 2, 3);
+	writer_change(&fixture->writer, CHANGE_SNAPSHOT, 3, 0);
+	assert_int_equal(fixture->store->ops->begin(fixture->store), 0);
+	assert_int_equal(fixture->store->ops->apply(fixture->store, &fixture->writer.changes), 0);
+	fixture->store->ops->rollback(fixture->store);
+	writer_init(&fixture->writer);
+	writer_add(&fixture->writer, 4, 3, STR("x"));
+	fixture_commit(fixture);
+	tidy_all(fixture->store);
+	assert_true(has_instance(fixture->store, 1, 3, STR("x")) && has_instance(fixture->store, 2, 3, STR("x")));
+	assert_loads(fixture, "tail 3/3 3000 10 1\ntail 3/4 4000 11 1\n");
+}
+
 static void gone_keys_are_kept_until_a_second_snapshot(void **state)
 {
 	struct fixture *fixture = *state;
@@ -329,6 +351,7 @@ int main(void)
 		RULE(a_load_hands_out_everything_in_order),
 		RULE(the_tail_begins_after_the_snapshot),
 		RULE(what_was_evicted_is_gone_for_a_load),
+		RULE(what_was_rolled_back_is_not_gone_for_a_load),
 		RULE(gone_keys_are_kept_until_a_second_snapshot),
 		RULE(a_purged_parent_loads_nothing),
 		RULE(all_chunks_of_a_series_can_go_at_once),

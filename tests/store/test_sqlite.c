@@ -114,6 +114,22 @@ static void a_new_file_says_what_it_is(void **state)
 	assert_int_equal(sql_ask_file(database->path, "PRAGMA auto_vacuum"), 2);
 }
 
+/* Debian builds SQLite with secure_delete on; synchronous 2 is FULL: each commit waits for the device. */
+static void every_connection_is_set_up(void **state)
+{
+	struct database *database = *state;
+
+	database_open(database);
+	for (int i = 0; i < 3; i++) {
+		const struct sqlite_store *sqlite = sqlite_of(database->store);
+		sqlite3 *db = i == 0 ? sqlite->writer : i == 1 ? sqlite->reader : sqlite->checkpointer;
+
+		assert_int_equal(sql_ask(db, "PRAGMA secure_delete"), 0);
+		assert_int_equal(sql_ask(db, "PRAGMA synchronous"), 2);
+		assert_int_equal(sql_ask(db, "PRAGMA cache_size"), -4096);
+	}
+}
+
 static void a_newer_format_is_refused(void **state)
 {
 	struct database *database = *state;
@@ -296,6 +312,39 @@ static void damage_is_an_error_and_stays_as_it_is(void **state)
 	strbuf_finish(&after);
 }
 
+/* The files of a process that was killed, one of them damaged as well. */
+static void damage_found_while_loading_leaves_file_and_wal_alone(void **state)
+{
+	static const struct store_visitor visitor = {.chunk = ignore_chunk};
+	struct database *database = *state;
+	struct strbuf file = {0}, wal = {0}, after = {0};
+	char wal_path[100];
+
+	snprintf(wal_path, sizeof(wal_path), "%s-wal", database->path);
+	database_open(database);
+	writer_chunk(&database->writer, 1, 1, STR("c"));
+	database_commit(database);
+	database_close(database);
+	database_open(database);
+	database_add(database, 1, 10, STR("x"));
+	database_commit(database);
+	file_read(wal_path, &wal);
+	database_close(database);
+	scribble(database->path);
+	file_read(database->path, &file);
+	file_write(wal_path, strbuf_str(&wal));
+	database_open(database);
+	assert_true(has_instance(database->store, 1, 1, STR("x")));
+	assert_int_equal(database->store->ops->load(database->store, &visitor, NULL), ERROR_CORRUPT);
+	database_close(database);
+	file_read(database->path, &after);
+	assert_true(str_eq(strbuf_str(&file), strbuf_str(&after)));
+	assert_int_equal(file_size(wal_path), wal.len);
+	strbuf_finish(&file);
+	strbuf_finish(&wal);
+	strbuf_finish(&after);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest rules[] = {
@@ -304,6 +353,7 @@ int main(void)
 		DATABASE_RULE(what_cannot_be_created_is_named),
 		DATABASE_RULE(a_path_is_no_uri_and_may_be_relative),
 		DATABASE_RULE(a_new_file_says_what_it_is),
+		DATABASE_RULE(every_connection_is_set_up),
 		DATABASE_RULE(a_newer_format_is_refused),
 		DATABASE_RULE(a_newer_format_in_the_wal_is_refused),
 		DATABASE_RULE(an_empty_database_of_format_0_is_brought_up),
@@ -311,6 +361,7 @@ int main(void)
 		DATABASE_RULE(what_is_no_store_is_refused),
 		DATABASE_RULE(a_file_cut_off_is_refused),
 		DATABASE_RULE(damage_is_an_error_and_stays_as_it_is),
+		DATABASE_RULE(damage_found_while_loading_leaves_file_and_wal_alone),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -114,6 +114,8 @@ static void evicted_rows_go_with_later_batches(void **state)
 	tidy_all(database->store);
 	database_close(database);
 	assert_int_equal(sql_ask_file(database->path, "SELECT count(*) FROM instance"), 1000);
+	database_open(database);
+	assert_int_equal(sqlite_of(database->store)->sweeping_count, 0);
 }
 
 /* ---- room and devices ---- */

@@ -1,6 +1,6 @@
 /* disk_faults: a library to be preloaded, which makes a disk slow or broken. The file named by the environment variable
- * DISK_FAULTS holds three numbers, read at every call: how many ms a sync takes, with which errno a sync fails, and with which
- * a write to a file fails; 0 for none. */
+ * DISK_FAULTS holds three numbers, read at every call: how many ms a sync takes, with which errno a sync fails, and
+ * with which a write to a file fails; 0 for none. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

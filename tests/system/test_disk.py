@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the disk can do to a server: no room, errors on writing, read-only, broken files, files of somebody else; and what
+"""What the disk can do to a server: no room, errors on writing, read-only, broken files, somebody else's files; and what
 the server does to the disk: how long its WAL gets, and whether it gives space back. Speaks TAP."""
 
 import atexit
@@ -408,7 +408,7 @@ def reclaimed():
 
 @rule("a container that is always full does not make the file grow")
 def ring_size():
-    """What had to give way lingers until there is enough of it to be deleted at little cost: the size goes up and down."""
+    """What had to give way lingers until there is enough to be deleted at little cost: the size goes up and down."""
     server = Server().start()
     set_up(server, 1, mni=100)
     largest = 0
