@@ -113,7 +113,8 @@ static const char *points_of_access(struct server *server)
 
 	if (config->cse_points_of_access[0])
 		return config->cse_points_of_access;
-	if (strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0 || strcmp(listen + len - 2, ":0") == 0)
+	if (strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0 ||
+	    strcmp(listen + len - 2, ":0") == 0)
 		return "";
 	snprintf(server->own_address, sizeof(server->own_address), "http://%s%s", listen, config->http_root);
 	return server->own_address;

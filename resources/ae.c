@@ -57,11 +57,11 @@ static enum rsc authorize_create(struct request *req, const struct resource *par
 	(void)parent;
 	if (is_admin(req))
 		return RSC_NONE;
-	if (str_eq(req->from, id) || str_eq(req->from, str_from(id, 1)) ||
-	    (req->from.len && req->from.ptr[0] == '/'))
+	if (str_eq(req->from, id) || str_eq(req->from, str_from(id, 1)) || (req->from.len && req->from.ptr[0] == '/'))
 		return req_fail(req, RSC_SECURITY_ASSOCIATION_REQUIRED, "from (fr): a CSE registers no AE");
 	if (str_eq(req->from, str_of(config->admin)) || (!asks_for_a_stem(req) && !may_register(req)))
-		return req_fail(req, RSC_ORIGINATOR_HAS_NO_PRIVILEGE, "from (fr): this originator may not register here");
+		return req_fail(req, RSC_ORIGINATOR_HAS_NO_PRIVILEGE,
+				"from (fr): this originator may not register here");
 	return RSC_NONE;
 }
 
@@ -91,7 +91,8 @@ static enum rsc settle_stem(struct request *req)
 	char letter = req->from.len ? req->from.ptr[0] : 'C';
 
 	if (letter == 'S' && cse_config(req->cse)->type != CSE_IN)
-		return req_fail(req, RSC_NOT_IMPLEMENTED, "from (fr): an AE-ID-Stem of type S needs an announcement to the IN-CSE");
+		return req_fail(req, RSC_NOT_IMPLEMENTED,
+				"from (fr): an AE-ID-Stem of type S needs an announcement to the IN-CSE");
 	if (asks_for_a_stem(req)) {
 		char *stem = arena_alloc(&req->arena, INSTANCE_ID_SIZE);
 
@@ -99,7 +100,8 @@ static enum rsc settle_stem(struct request *req)
 		req->from = str_make(stem, INSTANCE_ID_SIZE - 1);
 	}
 	if (!is_stem(req->from))
-		return req_fail(req, RSC_BAD_REQUEST, "from (fr): an AE-ID-Stem is made of letters, digits and - . _ ~");
+		return req_fail(req, RSC_BAD_REQUEST,
+				"from (fr): an AE-ID-Stem is made of letters, digits and - . _ ~");
 	if (cse_has_id(req->cse, req->from))
 		return req_fail(req, RSC_ORIGINATOR_HAS_ALREADY_REGISTERED, "from (fr): \"%.*s\" is registered already",
 				STR_ARG(req->from));

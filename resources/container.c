@@ -59,7 +59,8 @@ static enum rsc access_instance(struct request *req, struct resource *resource)
 }
 
 /* TS-0004 7.4.7.2.1. */
-static enum rsc admit_instance(struct request *req, struct resource *resource, struct draft *draft, struct instance_head *head)
+static enum rsc admit_instance(struct request *req, struct resource *resource, struct draft *draft,
+			       struct instance_head *head)
 {
 	const struct container *container = resource->state;
 

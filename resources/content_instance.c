@@ -1,7 +1,8 @@
 /* <contentInstance>: TS-0001 9.6.7, TS-0004 7.4.7. */
 #include "cse/core/hooks.h"
 
-/* contentSize: the bytes of a string's characters; of any other value the bytes of its JSON, as the text is silent there. */
+/* contentSize: the bytes of a string's characters; of any other value the bytes of its JSON, as the text is silent
+ * there. */
 static enum rsc create(struct request *req, struct resource *parent, struct draft *draft)
 {
 	struct value content = attrs_get(&req->attrs, ATTR_content);

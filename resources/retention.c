@@ -38,8 +38,8 @@ static enum rsc remove_oldest(struct request *req, struct resource *parent)
 	return RSC_NONE;
 }
 
-static enum rsc make_room(struct request *req, struct resource *parent, const struct retention *retention, uint64_t count,
-			  uint64_t bytes)
+static enum rsc make_room(struct request *req, struct resource *parent, const struct retention *retention,
+			  uint64_t count, uint64_t bytes)
 {
 	enum rsc code = RSC_NONE;
 
@@ -61,15 +61,15 @@ static int64_t end_of(const struct retention *retention, int64_t ct_us, int64_t 
 	return end < et_us ? end : et_us;
 }
 
-enum rsc retention_admit(struct request *req, struct resource *parent, const struct retention *retention, struct draft *draft,
-			 struct instance_head *head)
+enum rsc retention_admit(struct request *req, struct resource *parent, const struct retention *retention,
+			 struct draft *draft, struct instance_head *head)
 {
 	int64_t end = end_of(retention, head->ct_us, head->et_us);
 	enum rsc code;
 
 	if (head->size > retention->max_bytes)
-		return req_fail(req, RSC_NOT_ACCEPTABLE, "content (con): %u bytes are more than maxByteSize (mbs) allows",
-				head->size);
+		return req_fail(req, RSC_NOT_ACCEPTABLE,
+				"content (con): %u bytes are more than maxByteSize (mbs) allows", head->size);
 	if (retention->max_count == 0)
 		return req_fail(req, RSC_NOT_ACCEPTABLE, "maxNrOfInstances (mni) of the container is 0");
 	code = make_room(req, parent, retention, 1, head->size);

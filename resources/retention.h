@@ -16,8 +16,8 @@ struct retention retention_of_draft(const struct draft *draft);
 struct retention retention_of_resource(struct cse *cse, const struct resource *resource);
 
 /* A new instance of head->size bytes: is it acceptable? Makes room and bounds its expiration. */
-enum rsc retention_admit(struct request *req, struct resource *parent, const struct retention *retention, struct draft *draft,
-			 struct instance_head *head);
+enum rsc retention_admit(struct request *req, struct resource *parent, const struct retention *retention,
+			 struct draft *draft, struct instance_head *head);
 /* Removes the oldest until the limits hold. */
 enum rsc retention_apply(struct request *req, struct resource *parent, const struct retention *retention);
 /* Removes the oldest as far as they have expired or are too old, and sets the time of the next look. */

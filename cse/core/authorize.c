@@ -11,7 +11,8 @@ bool is_admin(const struct request *req)
 	return config->admin_from_anywhere || req->peer.is_direct_loopback || req->peer.is_authenticated;
 }
 
-/* A type without policies of its own is judged by its parent's; one with them that names none belongs to its creator. */
+/* A type without policies of its own is judged by its parent's; one with them that names none belongs to its creator.
+ */
 bool may(const struct request *req, const struct resource *resource, enum operation op)
 {
 	(void)op;

@@ -105,7 +105,8 @@ int settle_base(struct cse *cse, char *message, size_t size)
 	if (base)
 		created = resource_attribute(base, name_short(cse->schema, ATTR_creationTime));
 	fill(req, &draft, created);
-	if (base && str_eq(base->text, draft_print(&draft))) { /* nothing to write: a full disk is no reason not to start */
+	if (base &&
+	    str_eq(base->text, draft_print(&draft))) { /* nothing to write: a full disk is no reason not to start */
 		request_release(req);
 		return 0;
 	}

@@ -46,7 +46,7 @@ static int write_batch(struct store *store, const struct batch *batch)
 
 	if (error)
 		return error;
-	list_each(item, &batch->writers) {
+	list_each (item, &batch->writers) {
 		error = store->ops->apply(store, &container_of(item, struct request, link)->changes);
 		if (error) {
 			store->ops->rollback(store);
@@ -129,7 +129,7 @@ static struct request *take_first(struct list *requests)
 
 static void settle(struct request *req)
 {
-	list_each(item, &req->undo) {
+	list_each (item, &req->undo) {
 		struct undo *undo = container_of(item, struct undo, link);
 
 		if (undo->settle)
@@ -156,7 +156,8 @@ static void revert_batch(struct list *writers)
 		commit_revert(container_of(item, struct request, link));
 }
 
-/* Everything applied since the failed batch stands on it, so all of it is taken back; what is not to blame runs again. */
+/* Everything applied since the failed batch stands on it, so all of it is taken back; what is not to blame runs again.
+ */
 static void fail_batch(struct committer *committer, struct list *writers, struct list *waiters, int error)
 {
 	struct list again;

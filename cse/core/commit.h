@@ -1,9 +1,9 @@
-/* commit: group commit. Changes are applied in memory at once and collected; what is queued goes into one transaction, one
- * fsync, and then releases the answers.
+/* commit: group commit. Changes are applied in memory at once and collected; what is queued goes into one transaction,
+ * one fsync, and then releases the answers.
  *
- * A request that has changed something answers when its batch is durable; one that has only seen a change which is not durable
- * yet waits for that batch too. If COMMIT fails, the undo records of everything applied since run in reverse; the failed
- * batch's changes answer 5000, and every other request concerned is performed anew on what is then there. */
+ * A request that has changed something answers when its batch is durable; one that has only seen a change which is not
+ * durable yet waits for that batch too. If COMMIT fails, the undo records of everything applied since run in reverse;
+ * the failed batch's changes answer 5000, and every other request concerned is performed anew on what is then there. */
 #ifndef CSE_CORE_COMMIT_H
 #define CSE_CORE_COMMIT_H
 

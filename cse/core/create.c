@@ -15,7 +15,8 @@ int64_t default_expiration(const struct request *req)
 }
 
 /* Settles expirationTime: what was asked for, within the parent's and this CSE's bounds (TS-0004 7.3.3.3). */
-enum rsc settle_expiration(struct request *req, struct draft *draft, int64_t parent_us, int64_t default_us, int64_t *et_us)
+enum rsc settle_expiration(struct request *req, struct draft *draft, int64_t parent_us, int64_t default_us,
+			   int64_t *et_us)
 {
 	const struct cse_config *config = &req->cse->config;
 	int64_t now = req->received_us, latest = later_by(now, config->expiration_max_s);
@@ -138,8 +139,8 @@ void adopt_text(struct cse *cse, struct resource *resource, struct str text)
 		hooks->attach(cse, resource);
 }
 
-static struct resource *attach_new(struct request *req, struct resource *parent, const struct draft *draft, struct str id,
-				   struct str name)
+static struct resource *attach_new(struct request *req, struct resource *parent, const struct draft *draft,
+				   struct str id, struct str name)
 {
 	struct cse *cse = req->cse;
 	struct resource *resource = resource_create(draft->type, cse_next_key(cse), id, name, req->from);
@@ -163,8 +164,7 @@ static enum rsc create_resource(struct request *req, struct resource *parent, st
 	struct str id = {0};
 	struct resource *resource;
 	int64_t et_us;
-	enum rsc code = settle_expiration(req, draft, parent->expiry.due_us,
-					  default_expiration(req), &et_us);
+	enum rsc code = settle_expiration(req, draft, parent->expiry.due_us, default_expiration(req), &et_us);
 
 	if (code != RSC_NONE)
 		return code;

@@ -27,7 +27,7 @@ static void finish(struct cse *cse)
 	instance_cache_finish(&cse->cache);
 	map_finish(&cse->pending);
 	strbuf_finish(&cse->scratch);
-	list_each(item, &cse->free_requests) {
+	list_each (item, &cse->free_requests) {
 		struct request *req = container_of(item, struct request, link);
 
 		arena_finish(&req->arena);
@@ -36,8 +36,8 @@ static void finish(struct cse *cse)
 	free(cse);
 }
 
-int cse_open(const struct cse_config *config, struct loop *loop, struct clock *clock, struct log *log, struct schema *schema,
-	     struct store *store, struct cse **out, char *message, size_t size)
+int cse_open(const struct cse_config *config, struct loop *loop, struct clock *clock, struct log *log,
+	     struct schema *schema, struct store *store, struct cse **out, char *message, size_t size)
 {
 	struct cse *cse = xzalloc(sizeof(*cse));
 	int error;
@@ -126,7 +126,8 @@ const char *cse_check(struct cse *cse)
 		count++;
 		if (!is_consistent(cse, resource) ||
 		    (resource->instances && bytes_of_instances(cse, resource) != resource->instances->bytes)) {
-			snprintf(cse->fault, sizeof(cse->fault), "resource %.*s is inconsistent", STR_ARG(resource->id));
+			snprintf(cse->fault, sizeof(cse->fault), "resource %.*s is inconsistent",
+				 STR_ARG(resource->id));
 			return cse->fault;
 		}
 	}

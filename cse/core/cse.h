@@ -15,20 +15,21 @@ struct virtual_hooks; /* hooks.h */
 /* Strings outlive the CSE. 0 for a number means "none" where it says so. */
 struct cse_config {
 	const struct virtual_hooks *const *virtuals; /* what stands behind fixed child names; NULL-terminated */
-	const char *id;		 /* "/id-in" */
-	const char *name;	 /* resourceName of the CSEBase */
+	const char *id;				     /* "/id-in" */
+	const char *name;			     /* resourceName of the CSEBase */
 	enum cse_type type;
-	const char *sp_id;	 /* without the leading "//" */
-	const char *admin;	 /* originator with every right; "": none */
-	bool admin_from_anywhere; /* honour it from any peer */
-	const char *releases;	 /* served values of Release Version Indicator, comma separated */
-	const char *ae_originators; /* comma separated patterns of AE-ID-Stems that may register, `*` matches any run of characters */
+	const char *sp_id;	    /* without the leading "//" */
+	const char *admin;	    /* originator with every right; "": none */
+	bool admin_from_anywhere;   /* honour it from any peer */
+	const char *releases;	    /* served values of Release Version Indicator, comma separated */
+	const char *ae_originators; /* comma separated patterns of AE-ID-Stems that may register, `*` matches any run of
+				       characters */
 	const char *points_of_access; /* comma separated URLs shown in the CSEBase; "": none */
 	struct decode_limits decode;
-	unsigned max_requests;	 /* in work at once */
-	size_t cache_bytes;	 /* recent instances kept in memory */
+	unsigned max_requests; /* in work at once */
+	size_t cache_bytes;    /* recent instances kept in memory */
 	int64_t expiration_default_s, expiration_max_s;
-	int64_t expiration_grace_s; /* how long nothing expires after the wall clock jumped */
+	int64_t expiration_grace_s;			/* how long nothing expires after the wall clock jumped */
 	uint64_t default_mni, default_mbs, default_mia; /* of new containers; 0: none */
 };
 
@@ -43,8 +44,8 @@ void cse_close(struct cse *cse);
 /* Nothing in work and nothing uncommitted. */
 bool cse_is_idle(const struct cse *cse);
 
-/* Checks that memory is consistent in itself (indexes, parents, counters against key lists). Returns NULL, or what is wrong
- * (static or a buffer of the CSE). For tests and `copse verify`. */
+/* Checks that memory is consistent in itself (indexes, parents, counters against key lists). Returns NULL, or what is
+ * wrong (static or a buffer of the CSE). For tests and `copse verify`. */
 const char *cse_check(struct cse *cse);
 /* Counts for tests and start-up logs. */
 size_t cse_resource_count(const struct cse *cse);

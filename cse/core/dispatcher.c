@@ -123,8 +123,7 @@ void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct reque
 	req->received_us = clock_wall_us(cse->clock);
 	if (request_has(req, PARAM_requestIdentifier)) {
 		if (is_pending(req)) {
-			refuse(req, req_fail(req, RSC_BAD_REQUEST,
-					     "requestIdentifier (rqi): a request of this originator with it is still in work"));
+			refuse(req, req_fail(req, RSC_BAD_REQUEST, "requestIdentifier (rqi): is still in work"));
 			commit_finish(cse->committer, req);
 			return;
 		}

@@ -1,5 +1,5 @@
-/* expiry: when resources end. A binary heap of points in time; the sweeper deletes what is due, in bounded slices, through
- * the same procedure as a DELETE (TS-0004 7.3.3.5). */
+/* expiry: when resources end. A binary heap of points in time; the sweeper deletes what is due, in bounded slices,
+ * through the same procedure as a DELETE (TS-0004 7.3.3.5). */
 #ifndef CSE_CORE_EXPIRY_H
 #define CSE_CORE_EXPIRY_H
 

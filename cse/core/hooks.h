@@ -43,7 +43,8 @@ struct type_hooks {
 	void (*present)(struct cse *cse, const struct resource *resource, struct presenter *presenter);
 };
 
-/* What stands behind a fixed child name. Rows VIRTUAL(la, latest) name it; found by long name in registry.def's list. */
+/* What stands behind a fixed child name. Rows VIRTUAL(la, latest) name it; found by long name in registry.def's list.
+ */
 struct virtual_hooks {
 	const char *long_name;
 	unsigned operations; /* OP_BITs; others answer 4005 */

@@ -44,7 +44,7 @@ static void drop(struct instance_cache *cache, struct cached *entry)
 
 void instance_cache_finish(struct instance_cache *cache)
 {
-	list_each(item, &cache->recent)
+	list_each (item, &cache->recent)
 		drop(cache, container_of(item, struct cached, recent));
 	map_finish(&cache->by_key);
 	map_finish(&cache->names);

@@ -1,5 +1,5 @@
-/* instance_cache: recent instances with their bodies, and the chosen names that are not durable yet. What is not durable
- * is never evicted, as the store cannot give it back. */
+/* instance_cache: recent instances with their bodies, and the chosen names that are not durable yet. What is not
+ * durable is never evicted, as the store cannot give it back. */
 #ifndef CSE_CORE_INSTANCE_CACHE_H
 #define CSE_CORE_INSTANCE_CACHE_H
 

@@ -1,5 +1,5 @@
-/* instances: the contentInstances (and the like) of one parent: their keys in memory, their bodies in the store, the recent
- * ones in a cache. What is done here is undone by the request's undo list if its batch fails. */
+/* instances: the contentInstances (and the like) of one parent: their keys in memory, their bodies in the store, the
+ * recent ones in a cache. What is done here is undone by the request's undo list if its batch fails. */
 #ifndef CSE_CORE_INSTANCES_H
 #define CSE_CORE_INSTANCES_H
 
@@ -17,9 +17,9 @@ struct resource;
 struct instances {
 	struct series series;
 	struct resource *parent;
-	uint64_t bytes; /* sum of contentSize */
-	uint64_t batch; /* newest batch that added or removed one */
-	struct list dirty; /* in cse->dirty_instances since the last snapshot */
+	uint64_t bytes;	      /* sum of contentSize */
+	uint64_t batch;	      /* newest batch that added or removed one */
+	struct list dirty;    /* in cse->dirty_instances since the last snapshot */
 	struct expiry oldest; /* when the oldest one is to be looked at, as it may have expired */
 };
 
@@ -56,7 +56,8 @@ WARN_UNUSED int instances_read(struct cse *cse, const struct resource *parent, u
 void instances_add(struct request *req, struct resource *parent, uint64_t key, struct str name,
 		   const struct instance_head *head, struct str text);
 /* Removes one; 0 or a store error (its size has to be read). how: CHANGE_DELETE_INSTANCE, or CHANGE_EVICT_INSTANCE for
- * retention and expiration. stateTag of the parent stands in its newest instance: whoever removes that one puts the parent. */
+ * retention and expiration. stateTag of the parent stands in its newest instance: whoever removes that one puts the
+ * parent. */
 WARN_UNUSED int instances_remove(struct request *req, struct resource *parent, uint64_t key, enum change_kind how);
 
 /* Resource identifiers of instances encode their key: "i" and ten base-32 digits. */

@@ -79,7 +79,8 @@ static int attach_resources(struct loading *loading)
 		qsort(loading->items, loading->count, sizeof(*loading->items), by_key);
 	for (size_t i = 0; i < loading->count; i++) {
 		struct resource *resource = loading->items[i].resource;
-		struct resource *parent = loading->items[i].parent ? tree_by_key(&cse->tree, loading->items[i].parent) : NULL;
+		struct resource *parent =
+			loading->items[i].parent ? tree_by_key(&cse->tree, loading->items[i].parent) : NULL;
 		int64_t due_us = resource->expiry.due_us;
 
 		if (!parent == !!loading->items[i].parent || (!parent && cse->tree.root)) {

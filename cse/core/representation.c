@@ -27,8 +27,8 @@ static enum rsc wrong_root(struct request *req, const char *expected)
 {
 	struct str name = value_name(value_first(doc_root(&req->doc)));
 
-	return req_fail(req, RSC_BAD_REQUEST, "content: \"%.*s\" is no <%s>", name.len > 60 ? 60 : (int)name.len, name.ptr,
-			expected);
+	return req_fail(req, RSC_BAD_REQUEST, "content: \"%.*s\" is no <%s>", name.len > 60 ? 60 : (int)name.len,
+			name.ptr, expected);
 }
 
 /* Does the parent take such a child at all? */
@@ -44,7 +44,8 @@ static enum rsc check_child_type(struct request *req)
 	if (type->flags & CSE_MADE)
 		return req_fail(req, RSC_OPERATION_NOT_ALLOWED, "<%s>: not created by request", type->name);
 	if (!type_allows_child(parent, req->ty))
-		return req_fail(req, RSC_INVALID_CHILD_RESOURCE_TYPE, "<%s>: no child of <%s>", type->name, parent->name);
+		return req_fail(req, RSC_INVALID_CHILD_RESOURCE_TYPE, "<%s>: no child of <%s>", type->name,
+				parent->name);
 	return RSC_NONE;
 }
 
@@ -130,7 +131,7 @@ enum rsc check_representation(struct request *req)
 
 enum rsc perform(struct request *req)
 {
-	static enum rsc (*const operations[])(struct request *req) = {
+	static enum rsc (*const operations[])(struct request * req) = {
 		[OP_CREATE] = perform_create,
 		[OP_RETRIEVE] = perform_retrieve,
 		[OP_UPDATE] = perform_update,

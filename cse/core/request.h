@@ -1,7 +1,8 @@
 /* request: a decoded request primitive, its memory, its position in the procedure and its answer.
  *
- * A binding takes one with request_create, fills the parameters and content, and gives it to cse_submit; from then on it is
- * the CSE's until reply is called, exactly once, on the CSE's thread. reply reads the answer, and request_release gives it back. */
+ * A binding takes one with request_create, fills the parameters and content, and gives it to cse_submit; from then on
+ * it is the CSE's until reply is called, exactly once, on the CSE's thread. reply reads the answer, and request_release
+ * gives it back. */
 #ifndef CSE_CORE_REQUEST_H
 #define CSE_CORE_REQUEST_H
 
@@ -22,7 +23,8 @@ struct peer {
 	bool is_authenticated;	 /* by credentials that belong to From */
 };
 
-/* One condition of Filter Criteria; attribute conditions have tag FILTER_COUNT and the name as received ("mni", "c.lbl"). */
+/* One condition of Filter Criteria; attribute conditions have tag FILTER_COUNT and the name as received ("mni",
+ * "c.lbl"). */
 struct filter_item {
 	enum condition tag;
 	struct str name, text;
@@ -35,10 +37,10 @@ struct filter {
 
 /* What a request is about, once resolved. */
 struct target {
-	struct resource *resource;	     /* the resource, or the parent of the instance or virtual one */
+	struct resource *resource;	    /* the resource, or the parent of the instance or virtual one */
 	const struct virtual_def *virtual_; /* set while `to` names a virtual resource */
-	uint64_t instance;		     /* key of an instance below resource; 0: none */
-	struct str attribute;		     /* `#mni` */
+	uint64_t instance;		    /* key of an instance below resource; 0: none */
+	struct str attribute;		    /* `#mni` */
 };
 
 /* What kind of root the content has. */
@@ -46,13 +48,13 @@ enum content_kind { CONTENT_NONE, CONTENT_RESOURCE, CONTENT_OTHER };
 
 struct answer {
 	enum rsc rsc;
-	struct str content;    /* JSON of the whole content ({"m2m:cnt":{...}}); empty: none */
-	struct str location;   /* structured address of the created resource, CSE-relative; empty: none */
-	struct str etag;       /* opaque, without quotes; empty: none */
-	struct str dbg;	       /* why it failed, plain UTF-8 text; the content then is {"m2m:dbg": ...} */
+	struct str content;	  /* JSON of the whole content ({"m2m:cnt":{...}}); empty: none */
+	struct str location;	  /* structured address of the created resource, CSE-relative; empty: none */
+	struct str etag;	  /* opaque, without quotes; empty: none */
+	struct str dbg;		  /* why it failed, plain UTF-8 text; the content then is {"m2m:dbg": ...} */
 	bool precondition_failed; /* If-Match did not hold */
-	bool is_partial;       /* cnst 1 */
-	uint64_t offset;       /* cnot, when partial */
+	bool is_partial;	  /* cnst 1 */
+	uint64_t offset;	  /* cnot, when partial */
 };
 
 struct request {
@@ -60,12 +62,13 @@ struct request {
 	struct list link;
 	struct arena arena;
 
-	/* The primitive. Parameters as text, the members of a list joined by `+`; ptr NULL: absent. Numbers are decoded in Recv-1.0. Views must stay valid as
-	 * long as the request: a binding copies into the arena what its own buffers lose. */
+	/* The primitive. Parameters as text, the members of a list joined by `+`; ptr NULL: absent. Numbers are decoded
+	 * in Recv-1.0. Views must stay valid as long as the request: a binding copies into the arena what its own
+	 * buffers lose. */
 	struct str param[PARAM_COUNT];
 	struct filter filter;
-	struct str content;	/* canonical JSON of the Content parameter, undecoded; empty: none */
-	const char *binding;	/* "http", for the log */
+	struct str content;  /* canonical JSON of the Content parameter, undecoded; empty: none */
+	const char *binding; /* "http", for the log */
 	struct peer peer;
 	struct str accept_etag; /* If-Match: list of etags as received; empty: no condition */
 	/* A fault the binding saw (a bad media type, unreadable query): Recv-1.0 answers it. RSC_NONE: none. */
@@ -89,13 +92,14 @@ struct request {
 	struct doc doc;
 	const struct type_def *type;
 	struct attrs attrs;
-	struct list changes;	/* struct change */
-	struct list undo;	/* struct undo */
-	uint64_t depends_on;	/* number of the newest batch whose changes were seen */
-	int64_t received_us;	/* wall clock */
+	struct list changes; /* struct change */
+	struct list undo;    /* struct undo */
+	uint64_t depends_on; /* number of the newest batch whose changes were seen */
+	int64_t received_us; /* wall clock */
 };
 
-/* From the CSE's pool; arena empty, everything else cleared. NULL when the CSE's limit on requests in work is reached. */
+/* From the CSE's pool; arena empty, everything else cleared. NULL when the CSE's limit on requests in work is reached.
+ */
 struct request *request_create(struct cse *cse);
 /* Gives it back; only before cse_submit or from reply on. */
 void request_release(struct request *req);

@@ -97,9 +97,9 @@ struct str present_instance(struct request *req, const struct type_def *type, co
 
 void answer_etag_resource(struct request *req, const struct resource *resource)
 {
-	req->answer.etag = arena_printf(&req->arena, "%llx-%llx-%llx", (unsigned long long)resource->key,
-					(unsigned long long)resource->modified_us,
-					(unsigned long long)resource->state_tag);
+	req->answer.etag =
+		arena_printf(&req->arena, "%llx-%llx-%llx", (unsigned long long)resource->key,
+			     (unsigned long long)resource->modified_us, (unsigned long long)resource->state_tag);
 }
 
 /* cse-in/ae/name. */
@@ -151,7 +151,8 @@ static void print_member(struct strbuf *out, bool *first, struct str name, struc
 }
 
 /* What the CSE made of the request beyond what it asked for: TS-0004 7.3.3.12. before: ptr NULL for a CREATE. */
-static struct str modified_attributes(struct request *req, const struct type_def *type, struct str before, struct str after)
+static struct str modified_attributes(struct request *req, const struct type_def *type, struct str before,
+				      struct str after)
 {
 	struct value asked = value_first(doc_root(&req->doc)), old = {0}, new = decode(req, after);
 	struct strbuf *out = &req->cse->scratch;
@@ -165,7 +166,8 @@ static struct str modified_attributes(struct request *req, const struct type_def
 	for (struct value v = value_first(new); !value_is_absent(v); v = value_next(new, v))
 		if (!same(asked, value_name(v), value_text(v)) && !same(old, value_name(v), value_text(v)))
 			print_member(out, &first, value_name(v), value_text(v));
-	for (struct value v = value_is_absent(old) ? old : value_first(old); !value_is_absent(v); v = value_next(old, v))
+	for (struct value v = value_is_absent(old) ? old : value_first(old); !value_is_absent(v);
+	     v = value_next(old, v))
 		if (value_is_absent(value_member(new, value_name(v))) && !same(asked, value_name(v), STR("null")))
 			print_member(out, &first, value_name(v), STR("null"));
 	STRBUF_LIT(out, "}}");

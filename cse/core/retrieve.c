@@ -64,7 +64,8 @@ static enum rsc wanted_attributes(struct request *req, struct str *names, unsign
 }
 
 /* Keeps of {"m2m:cnt":{...}} what was asked for. */
-static enum rsc select_attributes(struct request *req, const struct type_def *type, const struct str *names, unsigned count)
+static enum rsc select_attributes(struct request *req, const struct type_def *type, const struct str *names,
+				  unsigned count)
 {
 	struct str full = req->answer.content, kept = {0};
 	struct value object = first_member(req, full);
@@ -78,8 +79,8 @@ static enum rsc select_attributes(struct request *req, const struct type_def *ty
 		v = value_member(object, names[i]);
 		if (value_is_absent(v))
 			continue;
-		kept = arena_printf(&req->arena, "%.*s%s\"%.*s\":%.*s", STR_ARG(kept), kept.ptr ? "," : "", STR_ARG(names[i]),
-				    STR_ARG(value_text(v)));
+		kept = arena_printf(&req->arena, "%.*s%s\"%.*s\":%.*s", STR_ARG(kept), kept.ptr ? "," : "",
+				    STR_ARG(names[i]), STR_ARG(value_text(v)));
 	}
 	req->answer.content =
 		arena_printf(&req->arena, "{\"%s:%s\":{%.*s}}", type->space, type->short_name, STR_ARG(kept));

@@ -1,5 +1,5 @@
-/* A resource as a row of the store: {"m2m:cnt":{attributes},"_":{"creator":originator,"stateTag":number}}. The second member holds
- * what the CSE knows of a resource and does not show. */
+/* A resource as a row of the store: {"m2m:cnt":{attributes},"_":{"creator":originator,"stateTag":number}}. The second
+ * member holds what the CSE knows of a resource and does not show. */
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
 
@@ -52,15 +52,14 @@ struct resource *resource_from_row(struct cse *cse, uint64_t key, struct str tex
 	type = schema_type_by_root(cse->schema, value_name(attributes));
 	if (!type)
 		return NULL;
-	resource = resource_create(type, key,
-				   string_member(attributes, name_short(cse->schema, ATTR_resourceID), arena),
-				   string_member(attributes, name_short(cse->schema, ATTR_resourceName), arena),
-				   string_member(hidden, STR("creator"), arena));
+	resource =
+		resource_create(type, key, string_member(attributes, name_short(cse->schema, ATTR_resourceID), arena),
+				string_member(attributes, name_short(cse->schema, ATTR_resourceName), arena),
+				string_member(hidden, STR("creator"), arena));
 	tag = value_member(hidden, STR("stateTag"));
 	if (!value_is_absent(tag) && value_u64(tag, &resource->state_tag) != 0)
 		resource->state_tag = 0;
-	resource->modified_us =
-		time_member(attributes, name_short(cse->schema, ATTR_lastModifiedTime), arena, 0);
+	resource->modified_us = time_member(attributes, name_short(cse->schema, ATTR_lastModifiedTime), arena, 0);
 	resource->expiry.due_us =
 		time_member(attributes, name_short(cse->schema, ATTR_expirationTime), arena, EXPIRY_NEVER);
 	object = value_text(attributes);

@@ -60,7 +60,7 @@ void snapshot_add(struct request *req)
 	struct cse *cse = req->cse;
 	struct undo *undo = arena_zalloc(&req->arena, sizeof(*undo));
 
-	list_each(item, &cse->dirty_instances) {
+	list_each (item, &cse->dirty_instances) {
 		struct instances *set = container_of(item, struct instances, dirty);
 
 		snapshot_put_series(req, set);

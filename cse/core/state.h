@@ -26,7 +26,7 @@ struct cse {
 		struct timer timer;
 		struct cse *cse;
 		int64_t last_wall_us, last_mono_us;
-		int64_t jump_us;	  /* how far ahead the wall clock jumped and is not yet believed */
+		int64_t jump_us;	    /* how far ahead the wall clock jumped and is not yet believed */
 		int64_t believe_at_mono_us; /* when it will be */
 		int64_t note_at_mono_us;    /* when the store is next told that the CSE lives */
 		int64_t alive_us;	    /* when it last was, by the store; 0: unknown */
@@ -35,19 +35,19 @@ struct cse {
 	struct list free_requests; /* at most KEPT_REQUESTS, see request.c */
 	unsigned free_count;
 	unsigned requests_in_work;
-	struct map pending; /* (originator, request identifier) of requests in work */
+	struct map pending;    /* (originator, request identifier) of requests in work */
 	struct strbuf scratch; /* for one function's use at a time */
 	char fault[200];       /* of cse_check */
 };
 
 /* The procedure, one step after the other; steps[] in dispatcher.c names them. */
-enum rsc check_validity(struct request *req);	    /* Recv-1.0, TS-0004 7.3.2.1 */
-enum rsc check_response_type(struct request *req);  /* Recv-2.0 */
-enum rsc check_hosting(struct request *req);	    /* Recv-6.1, 7.3.2.8 */
-enum rsc check_existence(struct request *req);	    /* Recv-6.2, 7.3.3.1 */
+enum rsc check_validity(struct request *req);	   /* Recv-1.0, TS-0004 7.3.2.1 */
+enum rsc check_response_type(struct request *req); /* Recv-2.0 */
+enum rsc check_hosting(struct request *req);	   /* Recv-6.1, 7.3.2.8 */
+enum rsc check_existence(struct request *req);	   /* Recv-6.2, 7.3.3.1 */
 enum rsc check_operation(struct request *req);
 enum rsc follow_virtual(struct request *req);
-enum rsc check_authorization(struct request *req);  /* Recv-6.3, 7.3.3.15 */
+enum rsc check_authorization(struct request *req); /* Recv-6.3, 7.3.3.15 */
 enum rsc check_precondition(struct request *req);
 enum rsc check_representation(struct request *req); /* Recv-6.4, 7.3.3.3, 7.3.3.4 */
 enum rsc perform(struct request *req);		    /* Recv-6.5 */
@@ -65,7 +65,8 @@ void dispatch_again(struct request *req);
 void print_refusal(struct request *req);
 /* Calls reply with what is in req->answer. */
 void request_answer(struct request *req);
-/* A request of the CSE itself (expiration, snapshot): whoever makes it fills its change list and ends it by commit_finish. */
+/* A request of the CSE itself (expiration, snapshot): whoever makes it fills its change list and ends it by
+ * commit_finish. */
 struct request *request_internal(struct cse *cse, enum operation op);
 
 /* May req->from do op on resource? */
@@ -81,7 +82,8 @@ const char *operation_name(enum operation op);
 enum rsc check_instance_access(struct request *req);
 
 /* create.c: expirationTime within the bounds of the parent and the CSE; `default_us` if none is asked for. */
-enum rsc settle_expiration(struct request *req, struct draft *draft, int64_t parent_us, int64_t default_us, int64_t *et_us);
+enum rsc settle_expiration(struct request *req, struct draft *draft, int64_t parent_us, int64_t default_us,
+			   int64_t *et_us);
 int64_t default_expiration(const struct request *req);
 /* Replaces the attributes of a resource and what is derived from them. */
 void adopt_text(struct cse *cse, struct resource *resource, struct str text);
@@ -109,7 +111,8 @@ void sweeper_stop(struct cse *cse);
 void sweeper_put_time(struct request *req);
 void sweeper_was_alive(struct cse *cse, int64_t alive_us);
 
-/* result_content.c. Representations are JSON in the request's arena: {"m2m:cnt":{...}}, attributes alone without the root. */
+/* result_content.c. Representations are JSON in the request's arena: {"m2m:cnt":{...}}, attributes alone without the
+ * root. */
 bool result_content_allowed(enum operation op, unsigned rcn);
 bool result_content_supported(unsigned rcn);
 struct str present_resource(struct request *req, const struct resource *resource);

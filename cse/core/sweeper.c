@@ -1,5 +1,5 @@
-/* The sweeper: once a second it deletes what has expired, in bounded slices. A wall clock that jumps ahead is not believed at once, so
- * that a wrong clock does not cost a fleet its registrations. */
+/* The sweeper: once a second it deletes what has expired, in bounded slices. A wall clock that jumps ahead is not
+ * believed at once, so that a wrong clock does not cost a fleet its registrations. */
 #include "cse/core/state.h"
 
 enum { PERIOD_US = 1000000, SOON_US = 10000, SLICE = 1000, JUMP_US = 60 * 1000000, NOTE_PERIOD_US = 60 * 1000000 };

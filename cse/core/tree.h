@@ -16,7 +16,7 @@ struct resource {
 	struct list children;
 	struct resource *parent; /* NULL: the CSEBase */
 	const struct type_def *type;
-	uint64_t key; /* of its row in the store */
+	uint64_t key;			 /* of its row in the store */
 	struct str id, name, originator; /* resourceID, resourceName, who created it */
 	struct str text;
 	int64_t modified_us;

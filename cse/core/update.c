@@ -77,7 +77,7 @@ static enum rsc check_children_outlive(struct request *req, struct resource *res
 {
 	if (et_us >= resource->expiry.due_us)
 		return RSC_NONE;
-	list_each(item, &resource->children) {
+	list_each (item, &resource->children) {
 		const struct resource *child = container_of(item, struct resource, siblings);
 
 		if (child->expiry.due_us > et_us)

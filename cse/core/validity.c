@@ -68,7 +68,8 @@ static enum rsc check_times(struct request *req)
 	int64_t expires, result;
 
 	if (request_has(req, PARAM_requestExpirationTimestamp)) {
-		if (timestamp_parse_abs_rel(req->param[PARAM_requestExpirationTimestamp], req->received_us, &expires) != 0)
+		if (timestamp_parse_abs_rel(req->param[PARAM_requestExpirationTimestamp], req->received_us, &expires) !=
+		    0)
 			return req_fail(req, RSC_BAD_REQUEST, "requestExpirationTimestamp (rqet): no point in time");
 		if (expires <= req->received_us)
 			return req_fail(req, RSC_REQUEST_TIMEOUT, "requestExpirationTimestamp (rqet): is in the past");
@@ -114,7 +115,8 @@ static enum rsc check_release(struct request *req)
 
 static enum rsc decode_result_content(struct request *req)
 {
-	static const unsigned defaults[] = {[OP_CREATE] = 1, [OP_RETRIEVE] = 1, [OP_UPDATE] = 1, [OP_DELETE] = 0, [OP_NOTIFY] = 0};
+	static const unsigned defaults[] = {
+		[OP_CREATE] = 1, [OP_RETRIEVE] = 1, [OP_UPDATE] = 1, [OP_DELETE] = 0, [OP_NOTIFY] = 0};
 	int64_t rcn;
 
 	req->rcn = defaults[req->op];
@@ -186,8 +188,8 @@ static enum rsc decode_content(struct request *req)
 
 enum rsc check_validity(struct request *req)
 {
-	static enum rsc (*const checks[])(struct request *req) = {
-		decode_operation, decode_resource_type, check_parameters, check_from,	    check_filter,
+	static enum rsc (*const checks[])(struct request * req) = {
+		decode_operation, decode_resource_type, check_parameters,      check_from,     check_filter,
 		check_times,	  check_release,	decode_result_content, decode_content,
 	};
 
@@ -206,8 +208,8 @@ enum rsc check_validity(struct request *req)
 	return RSC_NONE;
 }
 
-/* Blocking requests are served; without the type <request> synchronous non-blocking ones answer 5206 (TS-0004 7.3.2.2), and
- * so do asynchronous ones, as their result could not be delivered either. */
+/* Blocking requests are served; without the type <request> synchronous non-blocking ones answer 5206 (TS-0004 7.3.2.2),
+ * and so do asynchronous ones, as their result could not be delivered either. */
 enum rsc check_response_type(struct request *req)
 {
 	struct str type = req->param[PARAM_responseType];

@@ -37,8 +37,7 @@ enum change_kind {
 	/* parent: all its instance rows are gone with this transaction, physically in slices later. Put before it, in
 	 * the same transaction, what series_each_dirty gives: the slices find the rows by the stored chunks. */
 	CHANGE_PURGE_PARENT,
-	/* parent, number, text: one chunk of a snapshot; empty text deletes it. CHUNK_ALL and CHUNK_HEADER: series.h.
-	 */
+	/* parent, number (also CHUNK_ALL and CHUNK_HEADER), text: one chunk of a snapshot; empty text deletes it. */
 	CHANGE_PUT_CHUNK,
 	/* key: the chunks stored are complete up to and including this instance key. They may have been put in several
 	 * transactions (those of one series in one), and may hold later keys as well. */

@@ -271,13 +271,14 @@ static int ignore_chunk(void *arg, uint64_t parent, uint32_t number, struct str 
 	return 0;
 }
 
-/* Overwrites every page from the third one on: the first and second hold the schema and back pointers. */
-static void scribble(const char *path)
+/* Overwrites `pages` pages from page `first` on; the first and second hold the schema and back pointers. */
+static void scribble(const char *path, size_t first, size_t pages)
 {
 	struct strbuf bytes = {0};
 
 	file_read(path, &bytes);
-	memset(bytes.ptr + 2 * 8192, 0xa5, bytes.len - 2 * 8192);
+	assert_true(bytes.len >= (first + pages - 1) * 8192);
+	memset(bytes.ptr + (first - 1) * 8192, 0xa5, pages * 8192);
 	file_write(path, strbuf_str(&bytes));
 	strbuf_finish(&bytes);
 }
@@ -296,7 +297,7 @@ static void damage_is_an_error_and_stays_as_it_is(void **state)
 	writer_chunk(&database->writer, 1, 1, STR("c"));
 	database_commit(database);
 	database_close(database);
-	scribble(database->path);
+	scribble(database->path, 3, (size_t)file_size(database->path) / 8192 - 2);
 	file_read(database->path, &before);
 	error = database_try_open(database);
 	if (!error) {
@@ -330,7 +331,8 @@ static void damage_found_while_loading_leaves_file_and_wal_alone(void **state)
 	database_commit(database);
 	file_read(wal_path, &wal);
 	database_close(database);
-	scribble(database->path);
+	scribble(database->path,
+		 sql_ask_file(database->path, "SELECT rootpage FROM sqlite_master WHERE name = 'chunk'"), 1);
 	file_read(database->path, &file);
 	file_write(wal_path, strbuf_str(&wal));
 	database_open(database);

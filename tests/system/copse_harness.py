@@ -96,7 +96,7 @@ def program():
 
 
 def run(*arguments, env=None, cwd=None, timeout=60):
-    """Runs the program to its end; the result has returncode, stdout and stderr (text). env: added to the present one."""
+    """Runs the program to its end; the result has returncode, stdout and stderr (text). env is added to what is set."""
     return subprocess.run(
         [program(), *arguments],
         stdin=subprocess.DEVNULL,

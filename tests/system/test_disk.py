@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the disk can do to a server: no room, errors on writing, read-only, broken files, somebody else's files; and what
-the server does to the disk: how long its WAL gets, and whether it gives space back. Speaks TAP."""
+"""What the disk can do to a server: no room, errors on writing, read-only, broken and foreign files; and what the
+server does to the disk: how long its WAL gets, and whether it gives space back. Speaks TAP."""
 
 import atexit
 import contextlib

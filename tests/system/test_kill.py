@@ -3,8 +3,8 @@
 acknowledged to it. The server is killed at a random moment and started again on the same store, and everything the
 models say is looked up. Then the load goes on, on the same data. Speaks TAP.
 
-COPSE_KILL_CYCLES sets the number of cycles (20), COPSE_KILL_SEED repeats a run, and with COPSE_KILL_KEEP a store that was
-found at fault is copied there."""
+COPSE_KILL_CYCLES sets the number of cycles (20), COPSE_KILL_SEED repeats a run, and with COPSE_KILL_KEEP a store that
+was found at fault is copied there."""
 
 import json
 import os
