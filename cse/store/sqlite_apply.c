@@ -187,7 +187,7 @@ int sqlite_flush_gone(struct sqlite_store *sqlite)
 
 static int note_gone(struct sqlite_store *sqlite, const struct change *change, bool lingers)
 {
-	uint8_t *to = (uint8_t *)strbuf_reserve(&sqlite->gone, 3 * VARINT_MAX);
+	uint8_t *to = (uint8_t *)strbuf_reserve(&sqlite->gone, (size_t)3 * VARINT_MAX);
 	size_t len = varint_put(to, change->key << 1 | lingers);
 
 	len += varint_put(to + len, change->parent);

@@ -226,24 +226,27 @@ for each in (KEPT, GONE, SUMS, ENDS, WHOLE, ONCE, ANSWERS, CLEAN):
 
 @rule("a key is not used again when the newest resources were deleted just before the kill")
 def newest_deleted():
+    """A generated identifier is a letter and the key, and keys are common to all types."""
     seen = set()
     server = Server()
     with server.start().client() as client:
         must(client.create_ae("keys"), 2001)
         must(client.create_cnt("/cse-in/keys", "c"), 2001)
-    for cycle in range(6):
+
+    def create_and_delete(client, create, path):
+        ri = must(create(), 2001).resource["ri"]
+        expect(ri[1:] not in seen, "the key of %s is given again" % ri)
+        seen.add(ri[1:])
+        must(client.delete(path), 2002)
+
+    for cycle in range(9):
         with server.client() as client:
-            for _ in range(20):
-                answers = [
-                    must(client.create_cin("/cse-in/keys/c", "x"), 2001),
-                    must(client.create_cnt("/cse-in/keys", "d"), 2001),
-                ]
-                for answer in answers:
-                    ri = answer.resource["ri"]
-                    expect(ri not in seen, "%s is given again in cycle %d" % (ri, cycle))
-                    seen.add(ri)
-                must(client.delete("/cse-in/keys/c/la"), 2002)
-                must(client.delete("/cse-in/keys/d"), 2002)
+            moves = [
+                (lambda: client.create_cin("/cse-in/keys/c", "x"), "/cse-in/keys/c/la"),
+                (lambda: client.create_cnt("/cse-in/keys", "d"), "/cse-in/keys/d"),
+            ]
+            for number in range(20 + cycle):
+                create_and_delete(client, *moves[(number + cycle // 2) % 2])
         if cycle % 3 == 2:
             server.restart()
         else:
