@@ -79,14 +79,15 @@ static bool is_quiet(struct committer *committer)
 static struct batch *next_job(struct committer *committer, unsigned *since_tidy)
 {
 	struct store *store = committer->store;
-	bool more = true;
+	bool more = true, quiet = false;
 	struct batch *job;
 
 	pthread_mutex_lock(&committer->mutex);
 	while (!committer->job && !committer->stop) {
 		if (!more) {
 			pthread_cond_wait(&committer->wake, &committer->mutex);
-		} else if (is_quiet(committer) && !committer->job) {
+		} else if (quiet || (is_quiet(committer) && !committer->job)) {
+			quiet = true;
 			pthread_mutex_unlock(&committer->mutex);
 			more = store->ops->tidy(store) > 0;
 			*since_tidy = 0;

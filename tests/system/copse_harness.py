@@ -161,6 +161,7 @@ class Server:
         return self
 
     def launch(self, wrapper=(), **options):
+        expect(self.process is None, "started twice")
         self.port, self.welcome = None, ""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(

@@ -14,13 +14,30 @@ import signal
 import threading
 import time
 
-from copse_harness import Crowd, Server, comment, expect, expect_equal, main, must, rule, run
+from copse_harness import (
+    CIN,
+    NAMES,
+    Crowd,
+    Server,
+    comment,
+    expect,
+    expect_equal,
+    main,
+    must,
+    request_bytes,
+    rule,
+    run,
+)
 from kill_writer import ANSWERS, BASE, CLEAN, ENDS, GONE, KEPT, ONCE, RING, SHARED, SUMS, WHOLE, Writer
 
 WRITERS = 16
 CYCLES = int(os.environ.get("COPSE_KILL_CYCLES", "20"))
 SEED = int(os.environ.get("COPSE_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 RING_SIZE = 40
+# Creates into a full container beforehand, two changes each, so that the store's snapshot, which is taken after so many
+# changes, falls into one of the first cycles and the later ones start from it.
+FILL = 97_000
+FILL_SIZE = 50
 
 
 class Faults:
@@ -59,6 +76,18 @@ class World:
                 writer.root.ri = answer.resource["ri"]
                 self.take_identifier(writer.root.ri)
 
+        self.fill()
+
+    def fill(self):
+        with self.server.client() as client:
+            must(client.create_cnt(BASE, "fill", mni=FILL_SIZE), 2001)
+
+        def script(number):
+            for _ in range(number, FILL, 32):
+                must((yield request_bytes("POST", BASE + "/fill", {NAMES[CIN]: {"con": "f"}}, CIN)), 2001)
+
+        Crowd(self.server.port, [script(number) for number in range(32)]).run()
+
     def look(self, name):
         crowd = Crowd(self.server.port, [getattr(writer, name)() for writer in self.writers]).run()
         self.server.expect_running()
@@ -88,6 +117,9 @@ class World:
         with self.server.client() as client:
             self.verify_shared(must(client.get(SHARED), 2000).resource)
             self.verify_ring(client)
+            seen = must(client.get(BASE + "/fill"), 2000).resource
+            wanted = {"cni": FILL_SIZE, "cbs": FILL_SIZE, "st": FILL}
+            self.faults.check(SUMS, {name: seen[name] for name in wanted} == wanted, "fill: %r" % seen)
 
     def verify_shared(self, seen):
         instances = [instance for writer in self.writers for instance in writer.shared]
@@ -144,7 +176,7 @@ class World:
         counts, containers = self.dump()
         models = [container for writer in self.writers for container in writer.root.tree()]
         wanted = [len(container.instances) for container in models]
-        wanted += [sum(len(writer.shared) for writer in self.writers), self.ring_count]
+        wanted += [sum(len(writer.shared) for writer in self.writers), self.ring_count, FILL_SIZE]
         text = [json.dumps(resource) for resource in containers.values()]
         self.faults.check(
             CLEAN, sorted(counts.values()) == sorted(filter(None, wanted)), "the dump has other numbers of instances"
