@@ -37,6 +37,7 @@ struct server {
 	unsigned draining; /* bindings that still have connections */
 	bool is_stopping;
 	char message[MESSAGE_SIZE];
+	char own_address[MESSAGE_SIZE];
 };
 
 static void drained(void *arg)
@@ -103,6 +104,22 @@ static void raise_descriptor_limit(struct server *server)
 			  (unsigned long long)limit.rlim_cur);
 }
 
+/* pointOfAccess: what the operator says, else where this server listens, if that is an address others can use. */
+static const char *points_of_access(struct server *server)
+{
+	const struct config *config = server->config;
+	const char *listen = config->http_listen;
+	size_t len = strlen(listen);
+
+	if (config->cse_points_of_access[0])
+		return config->cse_points_of_access;
+	if (strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0 ||
+	    strcmp(listen + len - 2, ":0") == 0)
+		return "";
+	snprintf(server->own_address, sizeof(server->own_address), "http://%s%s", listen, config->http_root);
+	return server->own_address;
+}
+
 static int open_cse(struct server *server)
 {
 	const struct config *config = server->config;
@@ -126,7 +143,7 @@ static int open_cse(struct server *server)
 		.fanout_timeout_s = (int64_t)config->group_timeout,
 		.strict = config->access_strict,
 		.require_subscription = config->registration_require_subscription,
-		.points_of_access = config->cse_points_of_access,
+		.points_of_access = points_of_access(server),
 		.decode = {.bytes = config->http_max_body,
 			   .depth = (unsigned)config->limits_nesting,
 			   .tokens = (unsigned)config->limits_tokens},

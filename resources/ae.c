@@ -3,6 +3,8 @@
 #include "cse/core/hooks.h"
 #include "cse/core/originator.h"
 
+#include <ctype.h>
+
 static bool may_register(const struct request *req)
 {
 	struct str rest = str_of(cse_config(req->cse)->ae_originators);
@@ -54,6 +56,15 @@ static enum rsc check_prefix(struct request *req, struct draft *draft)
 	return RSC_NONE;
 }
 
+/* TS-0001 table 7.2-1: what a stem may be made of. */
+static bool is_stem(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!isalnum((unsigned char)text.ptr[i]) && !strchr("-._~", text.ptr[i]))
+			return false;
+	return text.len > 0;
+}
+
 /* TS-0001 10.1.1.2.2: the cases of the From parameter. Leaves the AE-ID-Stem in req->from. */
 static enum rsc settle_stem(struct request *req)
 {
@@ -68,6 +79,9 @@ static enum rsc settle_stem(struct request *req)
 		instance_id_print(stem, letter, cse_next_key(req->cse));
 		req->from = str_make(stem, INSTANCE_ID_SIZE - 1);
 	}
+	if (!is_stem(req->from))
+		return req_fail(req, RSC_BAD_REQUEST,
+				"from (fr): an AE-ID-Stem is made of letters, digits and - . _ ~");
 	if (cse_has_id(req->cse, req->from))
 		return req_fail(req, RSC_ORIGINATOR_HAS_ALREADY_REGISTERED, "from (fr): \"%.*s\" is registered already",
 				STR_ARG(req->from));

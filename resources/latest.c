@@ -12,12 +12,6 @@ static enum rsc redirect(struct request *req, struct target *target, uint64_t ke
 	struct resource *parent = target->resource;
 	struct instance instance;
 
-	if (parent->type->hooks->access_instance) {
-		enum rsc code = parent->type->hooks->access_instance(req, parent);
-
-		if (code != RSC_NONE)
-			return code;
-	}
 	for (unsigned i = 0; key && i < MOST_EXPIRED; i++) {
 		int error = instances_read(req->cse, parent, key, &instance);
 

@@ -130,7 +130,7 @@ static int load_values(struct load *load, const cJSON *list, struct enum_value *
 
 	cJSON_ArrayForEach(item, list)
 	{
-		const char *name;
+		const char *name = "";
 
 		error = check_members(load, item, members);
 		if (error == 0)
@@ -366,7 +366,7 @@ static int load_parent(struct load *load, const cJSON *file, const struct type_d
 {
 	static const unsigned types[] = {TY_mgmtObj, TY_flexContainer};
 	const char *const names[] = {resource_type_name(types[0]), resource_type_name(types[1]), NULL};
-	uint8_t place;
+	uint8_t place = 0;
 	int error = get_word(load, file, "type", names, &place);
 
 	if (error < 0)

@@ -35,6 +35,7 @@ specializations = \
 	schemas/specializations/memory.json \
 	schemas/specializations/temperature.json
 schemas/builtin.c: schemas/embed.sh $(specializations)
+	$(AM_V_at)$(MKDIR_P) schemas
 	$(AM_V_GEN)cd $(srcdir) && $(SHELL) schemas/embed.sh $(specializations) > $(abs_builddir)/schemas/builtin.c.new
 	$(AM_V_at)mv schemas/builtin.c.new $@
 nodist_libschemas_a_SOURCES = schemas/builtin.c

@@ -9,7 +9,7 @@ const char *quote(char out[QUOTE_SIZE], struct str text)
 	for (size_t i = 0; i < len; i++) {
 		char c = text.ptr[i];
 
-		out[i] = c < ' ' || c > '~' || c == '"' || c == '\\' ? '?' : c;
+		out[i] = (char)(c < ' ' || c > '~' || c == '"' || c == '\\' ? '?' : c);
 	}
 	memcpy(out + len, dots, sizeof(dots));
 	if (len == text.len)

@@ -95,7 +95,9 @@ int timestamp_parse(struct str text, int64_t *wall_us)
 		return -1;
 	if (parse_fraction(str_from(text, 15), &fraction) < 0)
 		return -1;
-	*wall_us = (days_from_date(year, month, day) * day_seconds + hour * 3600 + minute * 60 + second) * second_us +
+	*wall_us = (days_from_date(year, month, day) * day_seconds + INT64_C(3600) * hour + INT64_C(60) * minute +
+		    second) *
+			   second_us +
 		   fraction;
 	return 0;
 }
@@ -140,7 +142,7 @@ struct unit {
 };
 
 /* In the order that they come in; the second M is that of the time. */
-static const struct unit date_units[] = {{'Y', 365 * 86400}, {'M', 30 * 86400}, {'D', 86400}};
+static const struct unit date_units[] = {{'Y', INT64_C(365) * 86400}, {'M', INT64_C(30) * 86400}, {'D', 86400}};
 static const struct unit time_units[] = {{'H', 3600}, {'M', 60}, {'S', 1}};
 
 /* Adds number (with an optional fraction, in the last unit only) of unit. */

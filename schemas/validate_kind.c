@@ -33,6 +33,11 @@ static const char *say(struct arena *arena, const char *format, ...)
 
 /* ---- numbers ---- */
 
+static bool is_ranged(const struct constraint *constraint)
+{
+	return constraint && constraint->is_set;
+}
+
 static const char *range_problem(const struct constraint *constraint, struct arena *arena)
 {
 	if (constraint->min == constraint->max)
@@ -44,14 +49,13 @@ static const char *range_problem(const struct constraint *constraint, struct are
 	return say(arena, "must be a number from %lld to %lld", (long long)constraint->min, (long long)constraint->max);
 }
 
-static bool is_ranged(const struct constraint *constraint)
+static const char *check_range(const struct place *place, int64_t number)
 {
-	return constraint && constraint->is_set;
-}
+	const struct constraint *constraint = place->constraint;
 
-static bool in_range(const struct constraint *constraint, int64_t number)
-{
-	return !is_ranged(constraint) || (number >= constraint->min && number <= constraint->max);
+	if (!is_ranged(constraint) || (number >= constraint->min && number <= constraint->max))
+		return NULL;
+	return range_problem(constraint, place->arena);
 }
 
 static const char *check_integer(const struct place *place, struct value v, int64_t low)
@@ -60,7 +64,7 @@ static const char *check_integer(const struct place *place, struct value v, int6
 
 	if (value_type(v) != VALUE_NUMBER || value_i64(v, &number) < 0 || number < low)
 		return low == 0 ? "must be a non-negative integer" : "must be an integer";
-	return in_range(place->constraint, number) ? NULL : range_problem(place->constraint, place->arena);
+	return check_range(place, number);
 }
 
 static const char *check_float(const struct place *place, struct value v)
@@ -78,9 +82,9 @@ static const char *check_float(const struct place *place, struct value v)
 	memcpy(buffer, value_text(v).ptr, value_text(v).len);
 	buffer[value_text(v).len] = 0;
 	number = strtod(buffer, NULL);
-	return number < (double)constraint->min || number > (double)constraint->max
-		       ? range_problem(constraint, place->arena)
-		       : NULL;
+	if (number >= (double)constraint->min && number <= (double)constraint->max)
+		return NULL;
+	return range_problem(constraint, place->arena);
 }
 
 static const char *check_bool(struct value v)
@@ -108,7 +112,7 @@ static const char *check_enum(const struct place *place, const struct enum_def *
 
 	if (value_type(v) != VALUE_NUMBER || value_i64(v, &number) < 0 || !enum_value_name(def, number))
 		return enum_problem(def, place->arena);
-	return in_range(place->constraint, number) ? NULL : range_problem(place->constraint, place->arena);
+	return check_range(place, number);
 }
 
 /* ---- complex types ---- */

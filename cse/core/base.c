@@ -82,8 +82,7 @@ static int commit_base(struct request *req, struct resource *base, char *message
 
 	put_resource(req, base);
 	commit_finish(committer, req);
-	while (!commit_is_idle(committer))
-		loop_round(cse->loop, 10);
+	commit_wait(committer);
 	if (commit_last_error(committer) == 0)
 		return 0;
 	snprintf(message, size, "the store takes no CSEBase: %s", error_text(commit_last_error(committer)));
@@ -106,6 +105,11 @@ int settle_base(struct cse *cse, char *message, size_t size)
 	if (base)
 		created = resource_attribute(base, name_short(cse->schema, ATTR_creationTime));
 	fill(req, &draft, created);
+	if (base &&
+	    str_eq(base->text, draft_print(&draft))) { /* nothing to write: a full disk is no reason not to start */
+		request_release(req);
+		return 0;
+	}
 	if (!base) {
 		base = resource_create(type, cse_next_key(cse), id, name, (struct str){0});
 		tree_attach(&cse->tree, NULL, base);

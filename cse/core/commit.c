@@ -3,6 +3,7 @@
 
 #include "cse/core/state.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -31,7 +32,10 @@ struct committer {
 	bool stop;
 };
 
-enum { TIDY_EVERY = 16 }; /* batches between two slices of tidying under load */
+enum {
+	TIDY_EVERY = 16,    /* batches between two slices of tidying under load */
+	QUIET_NS = 2000000, /* without a batch, after which there is time for it */
+};
 
 static void batch_init(struct batch *batch, uint64_t number)
 {
@@ -56,22 +60,38 @@ static int write_batch(struct store *store, const struct batch *batch)
 	return store->ops->commit(store);
 }
 
+/* Tidying takes a transaction of its own: it begins only when no batch has come for a while. true: a while has passed.
+ */
+static bool is_quiet(struct committer *committer)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += QUIET_NS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	return pthread_cond_timedwait(&committer->wake, &committer->mutex, &until) == ETIMEDOUT;
+}
+
 /* Waits for the next batch and tidies the store meanwhile. NULL: stop. */
 static struct batch *next_job(struct committer *committer, unsigned *since_tidy)
 {
 	struct store *store = committer->store;
-	bool more = true;
+	bool more = true, quiet = false;
 	struct batch *job;
 
 	pthread_mutex_lock(&committer->mutex);
 	while (!committer->job && !committer->stop) {
-		if (more) {
+		if (!more) {
+			pthread_cond_wait(&committer->wake, &committer->mutex);
+		} else if (quiet || (is_quiet(committer) && !committer->job)) {
+			quiet = true;
 			pthread_mutex_unlock(&committer->mutex);
 			more = store->ops->tidy(store) > 0;
 			*since_tidy = 0;
 			pthread_mutex_lock(&committer->mutex);
-		} else {
-			pthread_cond_wait(&committer->wake, &committer->mutex);
 		}
 	}
 	job = committer->job;
@@ -218,6 +238,7 @@ static void end_of_round(struct loop_hook *hook)
 struct committer *committer_create(struct cse *cse, struct loop *loop, struct store *store)
 {
 	struct committer *committer = xzalloc(sizeof(*committer));
+	pthread_condattr_t monotonic;
 
 	committer->cse = cse;
 	committer->loop = loop;
@@ -228,7 +249,10 @@ struct committer *committer_create(struct cse *cse, struct loop *loop, struct st
 	committer->end_of_round.run = end_of_round;
 	loop_add_hook(loop, &committer->end_of_round);
 	pthread_mutex_init(&committer->mutex, NULL);
-	pthread_cond_init(&committer->wake, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&committer->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	committer->has_thread = store->ops->is_durable;
 	if (committer->has_thread) {
 		int error = pthread_create(&committer->thread, NULL, commit_thread, committer);
@@ -242,8 +266,7 @@ void committer_destroy(struct committer *committer)
 {
 	if (!committer)
 		return;
-	while (!commit_is_idle(committer))
-		loop_round(committer->loop, 10);
+	commit_wait(committer);
 	if (committer->has_thread) {
 		pthread_mutex_lock(&committer->mutex);
 		committer->stop = true;
@@ -298,6 +321,13 @@ bool commit_is_durable(const struct committer *committer, uint64_t number)
 bool commit_is_idle(const struct committer *committer)
 {
 	return !committer->in_flight && list_empty(&committer->open->writers);
+}
+
+void commit_wait(struct committer *committer)
+{
+	loop_round(committer->loop, 0);
+	while (!commit_is_idle(committer))
+		loop_round(committer->loop, 10);
 }
 
 int commit_last_error(const struct committer *committer)

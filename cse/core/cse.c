@@ -82,8 +82,7 @@ static void last_snapshot(struct cse *cse)
 	if (!list_empty(&cse->dirty_instances))
 		snapshot_add(req);
 	commit_finish(cse->committer, req);
-	while (!commit_is_idle(cse->committer))
-		loop_round(cse->loop, 10);
+	commit_wait(cse->committer);
 }
 
 void cse_close(struct cse *cse)

@@ -78,10 +78,8 @@ static enum rsc delete_instance(struct request *req)
 
 enum rsc perform_delete(struct request *req)
 {
-	enum rsc code = follow_virtual(req);
+	enum rsc code = check_instance_access(req);
 
-	if (code == RSC_NONE)
-		code = check_instance_access(req);
 	if (code == RSC_NONE && lists_children(req))
 		code = answer_children(req);
 	else if (code == RSC_NONE)

@@ -13,6 +13,7 @@ static const struct step steps[] = {
 	{"Recv-6.2 existence of the addressed resource", check_existence},
 	{"Recv-6.2.1 duplicate group requests", check_group_request},
 	{"the operation is one the target takes", check_operation},
+	{"Recv-6.2 existence of what a virtual resource stands for", follow_virtual},
 	{"Recv-6.3 authorization of the originator", check_authorization},
 	{"the precondition of the binding holds", check_precondition},
 	{"Recv-6.4 validity of the representation", check_representation},
@@ -123,10 +124,7 @@ void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct reque
 	req->received_us = clock_wall_us(cse->clock);
 	if (request_has(req, PARAM_requestIdentifier)) {
 		if (is_pending(req)) {
-			refuse(req,
-			       req_fail(
-				       req, RSC_BAD_REQUEST,
-				       "requestIdentifier (rqi): a request of this originator with it is still in work"));
+			refuse(req, req_fail(req, RSC_BAD_REQUEST, "requestIdentifier (rqi): is still in work"));
 			commit_finish(cse->committer, req);
 			return;
 		}

@@ -23,7 +23,7 @@ enum rsc check_precondition(struct request *req)
 	struct str etag;
 	char id[INSTANCE_ID_SIZE];
 
-	if (req->accept_etag.len == 0 || (req->op != OP_UPDATE && req->op != OP_DELETE) || req->target.virtual_)
+	if (req->accept_etag.len == 0 || (req->op != OP_UPDATE && req->op != OP_DELETE))
 		return RSC_NONE;
 	if (req->target.instance) {
 		instance_id_print(id, 'i', req->target.instance);

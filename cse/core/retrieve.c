@@ -13,10 +13,15 @@ enum rsc follow_virtual(struct request *req)
 	if (!req->target.virtual_)
 		return RSC_NONE;
 	hooks = virtual_find(req->cse, req->target.virtual_->long_name);
+	if (!hooks->redirect)
+		return RSC_NONE; /* it performs the operation itself */
 	code = hooks->redirect(req, &req->target);
-	if (code == RSC_NONE)
-		req->target.virtual_ = NULL;
-	return code;
+	if (code != RSC_NONE)
+		return code;
+	req->target.virtual_ = NULL;
+	req->type = instance_type(req->cse, req->target.resource);
+	commit_depend(req, req->target.resource->instances->batch);
+	return RSC_NONE;
 }
 
 /* May it be seen? Some parents hide their instances (TS-0004 7.4.7.2.2). */
@@ -94,7 +99,6 @@ static enum rsc answer_instance(struct request *req, const struct type_def *type
 
 	if (error)
 		return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "store: %s", error_text(error));
-	commit_depend(req, parent->instances->batch);
 	instance_id_print(id, 'i', instance.key);
 	req->answer.etag = str_make(id, INSTANCE_ID_SIZE - 1);
 	req->answer.content = present_instance(req, type, &instance);
@@ -129,10 +133,8 @@ enum rsc perform_retrieve(struct request *req)
 	struct str names[MOST_ATTRIBUTES];
 	const struct type_def *type;
 	unsigned count;
-	enum rsc code = follow_virtual(req);
+	enum rsc code = check_instance_access(req);
 
-	if (code == RSC_NONE)
-		code = check_instance_access(req);
 	if (code == RSC_NONE)
 		code = wanted_attributes(req, names, &count);
 	if (code == RSC_NONE && req->rcn == 7)
@@ -145,7 +147,7 @@ enum rsc perform_retrieve(struct request *req)
 	if (code != RSC_NONE)
 		return code;
 	if (req->target.instance) {
-		type = instance_type(req->cse, req->target.resource);
+		type = req->type;
 		code = answer_instance(req, type);
 	} else {
 		type = req->target.resource->type;

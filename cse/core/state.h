@@ -51,6 +51,7 @@ enum rsc check_hosting(struct request *req);	   /* Recv-6.1, 7.3.2.8 */
 enum rsc check_existence(struct request *req);	   /* Recv-6.2, 7.3.3.1 */
 enum rsc check_group_request(struct request *req); /* Recv-6.2.1, 7.3.3.2 */
 enum rsc check_operation(struct request *req);
+enum rsc follow_virtual(struct request *req);
 enum rsc check_authorization(struct request *req); /* Recv-6.3, 7.3.3.15 */
 enum rsc check_precondition(struct request *req);
 enum rsc check_representation(struct request *req); /* Recv-6.4, 7.3.3.3, 7.3.3.4 */
@@ -78,7 +79,6 @@ const struct virtual_hooks *virtual_find(const struct cse *cse, const char *long
 const char *operation_name(enum operation op);
 
 /* retrieve.c */
-enum rsc follow_virtual(struct request *req);
 enum rsc check_instance_access(struct request *req);
 
 /* create.c: expirationTime within the bounds of the parent and the CSE; `default_us` if none is asked for. */

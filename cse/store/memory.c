@@ -36,7 +36,7 @@ struct memory_store {
 	struct store store;
 	pthread_mutex_t mutex; /* guards what is committed: a reader may be another thread than the committer */
 	struct map instances, names, parents;
-	struct map adding; /* of the open transaction, by key */
+	struct map adding;	      /* of the open transaction, by key */
 	struct memory_instance **due; /* a heap, earliest expiration first */
 	size_t due_count, due_cap;
 	bool in_transaction;

@@ -1,5 +1,5 @@
-/* Series of keys in chunks. The first and the last chunk always hold a key; one in between that was emptied stays, without
- * keys, until a snapshot has announced that it is gone. */
+/* Series of keys in chunks. The first and the last chunk always hold a key; one in between that was emptied stays,
+ * without keys, until a snapshot has announced that it is gone. */
 #include "cse/store/series.h"
 
 #include "cse/store/varint.h"
@@ -418,9 +418,11 @@ static void each_dropped(const struct series *series, void (*each)(void *, uint3
 {
 	uint32_t end = series->chunk_count ? last_chunk(series)->number + 1 : series->first_number;
 
-	for (uint32_t number = series->saved_first; number < series->saved_end && number < series->first_number; number++)
+	for (uint32_t number = series->saved_first; number < series->saved_end && number < series->first_number;
+	     number++)
 		each(arg, number, STR(""));
-	for (uint32_t number = end > series->saved_first ? end : series->saved_first; number < series->saved_end; number++)
+	for (uint32_t number = end > series->saved_first ? end : series->saved_first; number < series->saved_end;
+	     number++)
 		each(arg, number, STR(""));
 }
 
@@ -515,7 +517,8 @@ int series_load_chunk(struct series *series, uint32_t number, struct str text)
 
 size_t series_memory(const struct series *series)
 {
-	size_t size = sizeof(*series) + series->chunk_cap * sizeof(*series->chunks) + (series->chunks ? MALLOC_OVERHEAD : 0);
+	size_t size =
+		sizeof(*series) + series->chunk_cap * sizeof(*series->chunks) + (series->chunks ? MALLOC_OVERHEAD : 0);
 
 	for (uint32_t i = 0; i < series->chunk_count; i++)
 		size += sizeof(struct series_chunk) + chunk_at(series, i)->room + MALLOC_OVERHEAD;

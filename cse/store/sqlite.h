@@ -1,8 +1,9 @@
-/* sqlite: the inside of the SQLite store, for its own files. What the layout is and why: docs/decisions/instance-storage.md.
+/* sqlite: the inside of the SQLite store, for its own files. What the layout is and why:
+ * docs/decisions/instance-storage.md.
  *
- * Three connections to one file, each used by one thread at a time: the committer's (writer), the owner's (reader) and the
- * checkpointing thread's. sqlite_schema.c opens files and knows the tables, sqlite_apply.c writes change lists, sqlite_tidy.c
- * deletes what lingers, sqlite_checkpoint.c keeps the WAL short, sqlite_read.c loads and reads. */
+ * Three connections to one file, each used by one thread at a time: the committer's (writer), the owner's (reader) and
+ * the checkpointing thread's. sqlite_schema.c opens files and knows the tables, sqlite_apply.c writes change lists,
+ * sqlite_tidy.c deletes what lingers, sqlite_checkpoint.c keeps the WAL short, sqlite_read.c loads and reads. */
 #ifndef CSE_STORE_SQLITE_H
 #define CSE_STORE_SQLITE_H
 
@@ -38,7 +39,7 @@ struct sqlite_state {
 	uint64_t swept_through; /* what table gone evicts up to this number is deleted */
 	size_t swept, evicted;	/* of sweeping; in evicted */
 	uint64_t evicted_bytes;
-	unsigned added;		/* instances, in this transaction */
+	unsigned added; /* instances, in this transaction */
 };
 
 /* Lets transactions and the last step of a checkpoint take turns. */
@@ -63,12 +64,12 @@ struct sqlite_store {
 	struct sqlite_state now, committed;
 	struct strbuf gone; /* for table gone, not written yet */
 
-	/* Evicted instances whose rows linger. A set is collected, then sorted and swept in key order, while the next one is
-	 * collected: so, of one parent, no row is deleted before an older one that was evicted earlier. */
+	/* Evicted instances whose rows linger. A set is collected, then sorted and swept in key order, while the next
+	 * one is collected: so, of one parent, no row is deleted before an older one that was evicted earlier. */
 	uint64_t *evicted, *sweeping;
 	size_t evicted_cap, sweeping_count;
 	uint64_t sweeping_through; /* number in table gone up to which sweeping reaches */
-	bool sweep_soon; /* few as they may be: what lingers keeps rows of table gone */
+	bool sweep_soon;	   /* few as they may be: what lingers keeps rows of table gone */
 	bool has_old_gone, is_vacuuming;
 
 	struct sqlite_gate gate;
@@ -107,8 +108,8 @@ enum { STORE_FORMAT = 1, STORE_APPLICATION_ID = 0x636f7073 /* "cops" */ };
 WARN_UNUSED int sqlite_attach(struct sqlite_store *sqlite, char *message, size_t size);
 /* Undoes sqlite_attach, also halfway. */
 void sqlite_detach(struct sqlite_store *sqlite);
-/* Brings a database from the format in its user_version to format `count`, each step in a transaction of its own: steps[n]
- * leads from format n to n + 1. After an error the database is in the format that the last good step left. */
+/* Brings a database from the format in its user_version to format `count`, each step in a transaction of its own:
+ * steps[n] leads from format n to n + 1. After an error the database is in the format that the last good step left. */
 WARN_UNUSED int sqlite_migrate(sqlite3 *db, int (*const steps[])(sqlite3 *db), unsigned count);
 
 /* ---- sqlite_apply.c ---- */
@@ -120,12 +121,13 @@ WARN_UNUSED int sqlite_flush_gone(struct sqlite_store *sqlite);
 WARN_UNUSED int sqlite_delete_instance(struct sqlite_store *sqlite, uint64_t key);
 WARN_UNUSED int sqlite_put_number(struct sqlite_store *sqlite, struct str name, uint64_t value);
 /* Calls back for each entry of a text of table gone. ERROR_CORRUPT if it is not one. */
-WARN_UNUSED int sqlite_each_gone(struct str text, int (*each)(void *arg, uint64_t key, uint64_t parent, uint32_t size,
-							      bool lingers), void *arg);
+WARN_UNUSED int sqlite_each_gone(struct str text,
+				 int (*each)(void *arg, uint64_t key, uint64_t parent, uint32_t size, bool lingers),
+				 void *arg);
 
 #define STORE_META_SNAPSHOT STR("store.snapshot")
-#define STORE_META_ERA	     STR("store.era")
-#define STORE_META_SWEPT    STR("store.swept")
+#define STORE_META_ERA STR("store.era")
+#define STORE_META_SWEPT STR("store.swept")
 
 /* ---- sqlite_tidy.c ---- */
 

@@ -187,7 +187,7 @@ int sqlite_flush_gone(struct sqlite_store *sqlite)
 
 static int note_gone(struct sqlite_store *sqlite, const struct change *change, bool lingers)
 {
-	uint8_t *to = (uint8_t *)strbuf_reserve(&sqlite->gone, 3 * VARINT_MAX);
+	uint8_t *to = (uint8_t *)strbuf_reserve(&sqlite->gone, (size_t)3 * VARINT_MAX);
 	size_t len = varint_put(to, change->key << 1 | lingers);
 
 	len += varint_put(to + len, change->parent);
@@ -196,8 +196,8 @@ static int note_gone(struct sqlite_store *sqlite, const struct change *change, b
 	return sqlite->gone.len < GONE_ROW ? 0 : sqlite_flush_gone(sqlite);
 }
 
-int sqlite_each_gone(struct str text, int (*each)(void *arg, uint64_t key, uint64_t parent, uint32_t size, bool lingers),
-		     void *arg)
+int sqlite_each_gone(struct str text,
+		     int (*each)(void *arg, uint64_t key, uint64_t parent, uint32_t size, bool lingers), void *arg)
 {
 	const uint8_t *bytes = (const uint8_t *)text.ptr;
 	uint64_t fields[3];
@@ -276,10 +276,14 @@ static int take_snapshot(struct sqlite_store *sqlite, const struct change *chang
 int sqlite_apply(struct store *store, const struct list *changes)
 {
 	static int (*const appliers[])(struct sqlite_store *, const struct change *) = {
-		[CHANGE_PUT_RESOURCE] = put_resource,	  [CHANGE_DELETE_RESOURCE] = delete_resource,
-		[CHANGE_ADD_INSTANCE] = add_instance,	  [CHANGE_DELETE_INSTANCE] = delete_instance,
-		[CHANGE_EVICT_INSTANCE] = evict_instance, [CHANGE_PURGE_PARENT] = purge_parent,
-		[CHANGE_PUT_CHUNK] = put_chunk,		  [CHANGE_SNAPSHOT] = take_snapshot,
+		[CHANGE_PUT_RESOURCE] = put_resource,
+		[CHANGE_DELETE_RESOURCE] = delete_resource,
+		[CHANGE_ADD_INSTANCE] = add_instance,
+		[CHANGE_DELETE_INSTANCE] = delete_instance,
+		[CHANGE_EVICT_INSTANCE] = evict_instance,
+		[CHANGE_PURGE_PARENT] = purge_parent,
+		[CHANGE_PUT_CHUNK] = put_chunk,
+		[CHANGE_SNAPSHOT] = take_snapshot,
 		[CHANGE_PUT_META] = put_meta,
 	};
 	struct sqlite_store *sqlite = sqlite_of(store);

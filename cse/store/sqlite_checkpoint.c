@@ -1,9 +1,9 @@
 /* The SQLite store: checkpoints on a thread of their own.
  *
- * The WAL hook wakes it. A PASSIVE checkpoint copies beside the writer but never resets the WAL; so what is left after it is
- * copied by RESTART while the writer is kept out, and the next commit begins the WAL anew. RESTART alone would keep the
- * writer out for all of the copying. The gate is fair: the thread that asks gets its turn before the next transaction, which
- * a bare mutex would not promise. */
+ * The WAL hook wakes it. A PASSIVE checkpoint copies beside the writer but never resets the WAL; so what is left after
+ * it is copied by RESTART while the writer is kept out, and the next commit begins the WAL anew. RESTART alone would
+ * keep the writer out for all of the copying. The gate is fair: the thread that asks gets its turn before the next
+ * transaction, which a bare mutex would not promise. */
 #include "cse/store/sqlite.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@ enum {
 	WAL_PAGES = 1000,	 /* when a checkpoint is due */
 	FEW_PAGES = 100,	 /* little enough to copy while the writer waits */
 	PASSIVE_RUNS = 3,	 /* before the writer has to wait all the same */
-	READER_PAUSE_MS = 10,	 /* a reader was in the way */
-	FAILURE_PAUSE_MS = 1000, /* no room, or a broken device */
+	READER_PAUSE_MS = 10,	 /* a reader was in the way; doubles while it stays */
+	LONGEST_PAUSE_MS = 1000, /* and at once if there is no room or the device is broken */
 };
 
 static int count_wal(void *arg, sqlite3 *db, const char *name, int pages)
@@ -115,22 +115,31 @@ static void pause_for(struct sqlite_gate *gate, long ms)
 		;
 }
 
-static void after_failure(struct sqlite_store *sqlite, int rc, bool *was_bad)
-{
-	bool is_bad = (rc & 0xff) != SQLITE_BUSY;
+/* What is remembered of failures until a checkpoint succeeds again. */
+struct retry {
+	long pause_ms;
+	bool is_reported;
+};
 
-	if (is_bad && !*was_bad)
+static void after_failure(struct sqlite_store *sqlite, int rc, struct retry *retry)
+{
+	bool is_busy = (rc & 0xff) == SQLITE_BUSY;
+
+	if (!is_busy && !retry->is_reported)
 		log_event(sqlite->log, LOG_ERROR, "checkpoint failed", "file=\"%s\" reason=\"%s\"", sqlite->path,
 			  sqlite3_errstr(rc));
-	*was_bad = is_bad;
-	pause_for(&sqlite->gate, is_bad ? FAILURE_PAUSE_MS : READER_PAUSE_MS);
+	retry->is_reported = retry->is_reported || !is_busy;
+	retry->pause_ms = retry->pause_ms ? retry->pause_ms * 2 : READER_PAUSE_MS;
+	if (!is_busy || retry->pause_ms > LONGEST_PAUSE_MS)
+		retry->pause_ms = LONGEST_PAUSE_MS;
+	pause_for(&sqlite->gate, retry->pause_ms);
 }
 
 static void *checkpoint_thread(void *arg)
 {
 	struct sqlite_store *sqlite = arg;
 	struct sqlite_gate *gate = &sqlite->gate;
-	bool was_bad = false;
+	struct retry retry = {0};
 
 	pthread_mutex_lock(&gate->mutex);
 	while (!gate->stop) {
@@ -146,9 +155,9 @@ static void *checkpoint_thread(void *arg)
 		if (rc == SQLITE_OK)
 			rc = restart_wal(sqlite);
 		if (rc != SQLITE_OK)
-			after_failure(sqlite, rc, &was_bad);
+			after_failure(sqlite, rc, &retry);
 		else
-			was_bad = false;
+			retry = (struct retry){0};
 	}
 	pthread_mutex_unlock(&gate->mutex);
 	return NULL;

@@ -1,5 +1,5 @@
-/* The SQLite store: loading at start, and reads beside the committer. A statement is reset as soon as its rows are copied,
- * since an open read would keep checkpoints from resetting the WAL. */
+/* The SQLite store: loading at start, and reads beside the committer. A statement is reset as soon as its rows are
+ * copied, since an open read would keep checkpoints from resetting the WAL. */
 #include "cse/store/sqlite.h"
 
 #include <stdlib.h>
@@ -161,14 +161,16 @@ int sqlite_load(struct store *store, const struct store_visitor *visitor, void *
 	if (visitor->resource && result == 0)
 		result = each_row(&walk, "SELECT key, parent, text FROM resource ORDER BY key", 0, load_resource);
 	if (visitor->chunk && result == 0)
-		result = each_row(&walk, "SELECT parent, number, text FROM chunk"
-					 " WHERE parent NOT IN (SELECT parent FROM purge) ORDER BY parent, number",
+		result = each_row(&walk,
+				  "SELECT parent, number, text FROM chunk"
+				  " WHERE parent NOT IN (SELECT parent FROM purge) ORDER BY parent, number",
 				  0, load_chunk);
 	if (visitor->gone && result == 0)
 		result = each_row(&walk, "SELECT text FROM gone ORDER BY number", 0, load_gone);
 	if (visitor->tail && result == 0)
-		result = each_row(&walk, "SELECT key, parent, ct_us, et_us, st, size, flags FROM instance"
-					 " WHERE key > ?1 AND parent NOT IN (SELECT parent FROM purge) ORDER BY key",
+		result = each_row(&walk,
+				  "SELECT key, parent, ct_us, et_us, st, size, flags FROM instance"
+				  " WHERE key > ?1 AND parent NOT IN (SELECT parent FROM purge) ORDER BY key",
 				  sqlite->now.snapshot, load_tail);
 	sqlite3_db_release_memory(sqlite->reader);
 	return result;

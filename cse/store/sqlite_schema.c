@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Per connection, in KiB. Appending touches few pages and reads of instances have no locality to speak of: this is for the
- * upper levels of the trees and for snapshots. */
+/* Per connection, in KiB. Appending touches few pages and reads of instances have no locality to speak of: this is for
+ * the upper levels of the trees and for snapshots. */
 #define CACHE_KIB "4096"
 
 /* What the message goes into. */
@@ -46,7 +46,8 @@ static int create_tables(sqlite3 *db)
 		" PRIMARY KEY(et_us, key)) WITHOUT ROWID;"
 		"CREATE TABLE chunk(parent INTEGER NOT NULL, number INTEGER NOT NULL, text BLOB NOT NULL,"
 		" PRIMARY KEY(parent, number)) WITHOUT ROWID;"
-		/* One row per transaction that deletes or evicts instances; era: which snapshot was the last one then. */
+		/* One row per transaction that deletes or evicts instances; era: which snapshot was the last one then.
+		 */
 		"CREATE TABLE gone(number INTEGER PRIMARY KEY, era INTEGER NOT NULL, text BLOB NOT NULL);"
 		"CREATE TABLE purge(parent INTEGER PRIMARY KEY);"
 		"CREATE TABLE meta(name TEXT PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;";
@@ -182,10 +183,11 @@ static off_t size_of(const char *path, const char *suffix)
 static int connect_to(const char *path, sqlite3 **db)
 {
 	/* Debian's SQLite overwrites deleted rows unless told not to. Checkpoints are sqlite_checkpoint.c's. */
-	static const char settings[] = "PRAGMA secure_delete = OFF; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
-				       "PRAGMA cache_size = -" CACHE_KIB "; PRAGMA temp_store = MEMORY;"
-				       /* what the WAL shrinks to after it had to grow */
-				       "PRAGMA journal_size_limit = 33554432";
+	static const char settings[] =
+		"PRAGMA secure_delete = OFF; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+		"PRAGMA cache_size = -" CACHE_KIB "; PRAGMA temp_store = MEMORY;"
+		/* what the WAL shrinks to after it had to grow */
+		"PRAGMA journal_size_limit = 33554432";
 	int rc = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
 	if (rc != SQLITE_OK)
@@ -227,8 +229,8 @@ static int check_file(struct sqlite_store *sqlite, const struct report *report, 
 	return 0;
 }
 
-/* Before the first table. auto_vacuum lets sqlite_tidy.c give pages back in slices; it costs a page of back pointers in the
- * WAL of a transaction that takes new pages. */
+/* Before the first table. auto_vacuum lets sqlite_tidy.c give pages back in slices; it costs a page of back pointers in
+ * the WAL of a transaction that takes new pages. */
 static int set_up(sqlite3 *db)
 {
 	char identify[60];
@@ -340,7 +342,8 @@ static int attach_other(struct sqlite_store *sqlite, const struct report *report
 {
 	int error = connect_to(sqlite->path, db);
 
-	return error ? refuse(report, error, "the store %s cannot be opened: %s", report->path, sqlite3_errmsg(*db)) : 0;
+	return error ? refuse(report, error, "the store %s cannot be opened: %s", report->path, sqlite3_errmsg(*db))
+		     : 0;
 }
 
 int sqlite_attach(struct sqlite_store *sqlite, char *message, size_t size)

@@ -1,17 +1,19 @@
 /* The SQLite store: work off the path that acknowledges, in slices of about a millisecond.
  *
- * Evicted rows go in key order, many thousands in one sweep: rows of one age lie close together, so most of a page goes at
- * once. (Inserting one row and evicting one over 1,000 parents costs 6 us; with sweeps of 4,096 it is 9 us, with sweeps of 64
- * 15 us and four times the bytes written.)
- * A purged parent's rows are found by its stored chunks, which list them all: a slice decodes one chunk (up to 105 keys),
- * deletes those rows and the chunk. It costs what deleting the rows costs, about 7 us each as they lie scattered, whatever the
- * size of the table; without the chunks the whole table would have to be scanned. */
+ * Evicted rows go in key order, many thousands in one sweep: rows of one age lie close together, so most of a page goes
+ * at once. (Inserting one row and evicting one over 1,000 parents costs 6 us; with sweeps of 4,096 it is 9 us, with
+ * sweeps of 64 15 us and four times the bytes written.)
+ *
+ * A purged parent's rows are found by its stored chunks, which list them all: a slice takes the first keys of a chunk,
+ * deletes those rows and shortens the chunk. It costs what deleting rows costs that lie on a page each, 20 us with the
+ * WAL and its checkpoint, whatever the size of the table; without the chunks all of it would have to be scanned. */
 #include "cse/store/sqlite.h"
 
 #include <stdlib.h>
 
 enum {
 	SWEEP_SLICE = 64,
+	PURGE_SLICE = 32,
 	SWEEP_AT_LEAST = 16384,	 /* evicted keys that make a sweep worth it: below, each row is on a page of its own */
 	SWEEP_BYTES = 16 << 20,	 /* or so much content */
 	FORGET_SLICE = 512,	 /* rows of table gone */
@@ -74,22 +76,41 @@ int sqlite_sweep(struct sqlite_store *sqlite, size_t most)
 
 /* ---- purged parents ---- */
 
-static int delete_keys(struct sqlite_store *sqlite, const struct series *keys)
+/* Deletes the rows of at most this many keys and takes the keys from the series. */
+static int delete_keys(struct sqlite_store *sqlite, struct series *keys, size_t most)
 {
 	int error = 0;
 
-	for (uint64_t key = keys->first; key && !error; key = series_after(keys, key))
-		error = sqlite_delete_instance(sqlite, key);
+	for (; most > 0 && keys->count && !error; most--) {
+		error = sqlite_delete_instance(sqlite, keys->first);
+		series_remove(keys, keys->first);
+	}
 	return error;
 }
 
-static int delete_chunks(struct sqlite_store *sqlite, enum sqlite_write statement, uint64_t parent, uint64_t number)
+static int run_for_chunk(sqlite3_stmt *stmt, uint64_t parent, uint64_t number)
 {
-	sqlite3_stmt *stmt = sqlite->write[statement];
-
 	sqlite_bind_key(stmt, 1, parent);
 	sqlite_bind_key(stmt, 2, number);
 	return sqlite_run(stmt);
+}
+
+/* Where what is left of a chunk goes. */
+struct chunk_keeper {
+	struct sqlite_store *sqlite;
+	uint64_t parent, number;
+	int error;
+};
+
+static void keep_rest(void *arg, uint32_t number, struct str text)
+{
+	struct chunk_keeper *keeper = arg;
+	sqlite3_stmt *stmt = keeper->sqlite->write[text.len ? WRITE_PUT_CHUNK : WRITE_DELETE_CHUNK];
+
+	(void)number;
+	if (text.len)
+		sqlite_bind_blob(stmt, 3, text);
+	keeper->error = run_for_chunk(stmt, keeper->parent, keeper->number);
 }
 
 /* The first chunk of keys of parent: 1, 0 if there is none, or an error. */
@@ -114,7 +135,7 @@ static int read_first_chunk(struct sqlite_store *sqlite, uint64_t parent, uint64
 static int finish_purge(struct sqlite_store *sqlite, uint64_t parent)
 {
 	sqlite3_stmt *stmt = sqlite->write[WRITE_DELETE_PURGE];
-	int error = delete_chunks(sqlite, WRITE_DELETE_CHUNKS, parent, UINT64_C(1) << 32);
+	int error = run_for_chunk(sqlite->write[WRITE_DELETE_CHUNKS], parent, UINT64_C(1) << 32);
 
 	sqlite_bind_key(stmt, 1, parent);
 	return error ? error : sqlite_run(stmt);
@@ -122,42 +143,42 @@ static int finish_purge(struct sqlite_store *sqlite, uint64_t parent)
 
 static int purge_slice(struct sqlite_store *sqlite, uint64_t parent)
 {
+	struct chunk_keeper keeper = {.sqlite = sqlite, .parent = parent};
 	struct series keys = {0};
-	uint64_t number = 0;
-	int found = read_first_chunk(sqlite, parent, &number, &keys);
-	int error = found < 0 ? found : 0;
+	int found = read_first_chunk(sqlite, parent, &keeper.number, &keys);
 
 	if (found == 0)
-		error = finish_purge(sqlite, parent);
-	if (found > 0)
-		error = delete_keys(sqlite, &keys);
-	if (found > 0 && !error)
-		error = delete_chunks(sqlite, WRITE_DELETE_CHUNK, parent, number);
+		keeper.error = finish_purge(sqlite, parent);
+	else
+		keeper.error = found < 0 ? found : delete_keys(sqlite, &keys, PURGE_SLICE);
+	if (found > 0 && !keeper.error && keys.count)
+		series_each_dirty(&keys, keep_rest, &keeper);
+	else if (found > 0 && !keeper.error)
+		keep_rest(&keeper, 0, STR(""));
 	series_finish(&keys);
-	return error;
+	return keeper.error;
 }
 
 /* ---- space ---- */
 
-/* Rows of table gone that the last two snapshots have made needless, but not those whose instances still linger. The last
- * snapshot's chunks may be older than its transaction, so it vouches only for what was gone before the one before it ended. */
+/* Rows of table gone that the last two snapshots have made needless. The last snapshot's chunks may be older than its
+ * transaction, so it vouches only for what was gone before the one before it ended. What was evicted that long ago no
+ * longer lingers: after a snapshot everything evicted is swept before this comes to its turn. */
 static int forget_slice(struct sqlite_store *sqlite)
 {
 	sqlite3_stmt *stmt = sqlite->write[WRITE_FORGET_GONE];
-	bool lingers = !is_swept(sqlite) || sqlite->now.evicted > 0;
 	int error;
 
-	sqlite_bind_key(stmt, 1, lingers ? sqlite->now.swept_through : sqlite->now.gone_number);
-	sqlite_bind_key(stmt, 2, sqlite->now.era - 1);
-	sqlite_bind_key(stmt, 3, FORGET_SLICE);
+	sqlite_bind_key(stmt, 1, sqlite->now.era ? sqlite->now.era - 1 : 0);
+	sqlite_bind_key(stmt, 2, FORGET_SLICE);
 	error = sqlite_run(stmt);
 	if (!error && sqlite3_changes(sqlite->writer) < FORGET_SLICE)
 		sqlite->has_old_gone = false;
 	return error;
 }
 
-/* Gives space back once a quarter of the file is free, until a sixteenth is: what is free is written to first, and a file that
- * shrinks and grows with every hour's load would only cost. 1: there is enough to give back. */
+/* Gives space back once a quarter of the file is free, until a sixteenth is: what is free is written to first, and a
+ * file that shrinks and grows with every hour's load would only cost. 1: there is enough to give back. */
 static int wants_vacuum(struct sqlite_store *sqlite)
 {
 	uint64_t free_pages = 0, pages = 0;

@@ -91,8 +91,8 @@ static const char *inspect_universal(struct inspection *inspection, const struct
 	if (time_in(attrs, ATTR_creationTime, inspection->arena, &created) != 0 ||
 	    time_in(attrs, ATTR_lastModifiedTime, inspection->arena, &modified) != 0)
 		return wrong(inspection, "creationTime or lastModifiedTime is missing");
-	if (modified < created)
-		return wrong(inspection, "lastModifiedTime lies before creationTime");
+	if (inspection->exchange->op == OP_CREATE && modified != created) /* TS-0004 7.3.3.5 */
+		return wrong(inspection, "lastModifiedTime of a new resource is not its creationTime");
 	if (time_in(attrs, ATTR_expirationTime, inspection->arena, &expires) == 0 && expires <= created)
 		return wrong(inspection, "expirationTime does not lie after creationTime");
 	return NULL;

@@ -243,8 +243,8 @@ static void fail_to_save(struct world *world)
 
 static void a_series_is_a_sorted_set(void **state)
 {
-	static void (*const deeds[])(struct world *) = {append_some, append_some,  remove_some, remove_some,
-							restore_some, squeeze_some, save,	fail_to_save};
+	static void (*const deeds[])(struct world *) = {append_some,  append_some,  remove_some, remove_some,
+							restore_some, squeeze_some, save,	 fail_to_save};
 	struct world *world = xzalloc(sizeof(*world));
 
 	(void)state;
@@ -356,16 +356,16 @@ static void what_is_no_chunk_is_refused(void **state)
 		struct str text;
 	} bad[] = {
 		{8, {"", 0}},
-		{8, {"\x80", 1}},			      /* no end */
-		{8, {"\x01", 1}},			      /* not above what is there */
-		{8, {"\x00", 1}},			      /* 0 is no key */
-		{7, {"\x65", 1}},			      /* a number that is there */
-		{3, {"\x65", 1}},			      /* an earlier one */
+		{8, {"\x80", 1}}, /* no end */
+		{8, {"\x01", 1}}, /* not above what is there */
+		{8, {"\x00", 1}}, /* 0 is no key */
+		{7, {"\x65", 1}}, /* a number that is there */
+		{3, {"\x65", 1}}, /* an earlier one */
 		{CHUNK_ALL, {"\x65", 1}},
 		{CHUNK_HEADER, {"\x65", 1}},
-		{8, {"\x65\x00", 2}},			      /* a delta of 0 */
-		{8, {"\x65\x80", 2}},			      /* cut off */
-		{8, {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 10}}, /* more than 64 bits */
+		{8, {"\x65\x00", 2}},					   /* a delta of 0 */
+		{8, {"\x65\x80", 2}},					   /* cut off */
+		{8, {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 10}},	   /* more than 64 bits */
 		{8, {"\x65\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11}}, /* the sum is */
 	};
 	char full[107];

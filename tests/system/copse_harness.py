@@ -24,6 +24,7 @@ START_SECONDS = 60
 
 # ---- TAP ----
 
+
 class Skip(Exception):
     """Raised by a rule that cannot be tried here."""
 
@@ -33,9 +34,11 @@ RULES = []
 
 def rule(sentence):
     """Marks a function as a test; the sentence is the rule that it holds the program to."""
+
     def mark(function):
         RULES.append((sentence, function))
         return function
+
     return mark
 
 
@@ -46,6 +49,7 @@ def comment(text):
 
 def main():
     """Runs the rules of the file in their order, or those with a word of the command line in their sentence."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends as well
     chosen = [r for r in RULES if not sys.argv[1:] or any(word in r[0] for word in sys.argv[1:])]
     failed = 0
     print("1..%d" % len(chosen), flush=True)
@@ -84,6 +88,7 @@ def expect_equal(seen, wanted, what):
 
 # ---- the program ----
 
+
 def program():
     """Path of the copse to test."""
     top = os.environ.get("top_srcdir") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -91,9 +96,16 @@ def program():
 
 
 def run(*arguments, env=None, cwd=None, timeout=60):
-    """Runs the program to its end; the result has returncode, stdout and stderr (text). env is added to the environment."""
-    return subprocess.run([program(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          env=clean_environment(env), cwd=cwd, timeout=timeout)
+    """Runs the program to its end; the result has returncode, stdout and stderr (text). env is added to what is set."""
+    return subprocess.run(
+        [program(), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=clean_environment(env),
+        cwd=cwd,
+        timeout=timeout,
+    )
 
 
 def clean_environment(extra=None):
@@ -124,8 +136,13 @@ class Server:
     def __init__(self, store=None, settings=None, env=None, store_type="sqlite"):
         self.scratch = temporary_directory()
         self.store = store or os.path.join(self.scratch, "data")
-        self.settings = {"http.listen": "127.0.0.1:0", "store.type": store_type, "store.path": self.store,
-                         "log.level": "warn", **(settings or {})}
+        self.settings = {
+            "http.listen": "127.0.0.1:0",
+            "store.type": store_type,
+            "store.path": self.store,
+            "log.level": "warn",
+            **(settings or {}),
+        }
         self.env = env
         self.log_path = os.path.join(self.scratch, "log")
         self.process = self.port = self.pid = None
@@ -138,16 +155,23 @@ class Server:
         return arguments
 
     def start(self, wrapper=(), **options):
-        """Starts it and waits for the first answer. wrapper: words in front of the command (taskset ...); options: for Popen."""
+        """Starts it and waits for the first answer. wrapper: words in front of the command; options: for Popen."""
         self.launch(wrapper, **options)
         self.wait_ready()
         return self
 
     def launch(self, wrapper=(), **options):
+        expect(self.process is None, "started twice")
         self.port, self.welcome = None, ""
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*wrapper, *self.command()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                            stderr=log, env=clean_environment(self.env), **options)
+            self.process = subprocess.Popen(
+                [*wrapper, *self.command()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=clean_environment(self.env),
+                **options
+            )
         self.pid = self.process.pid
         RUNNING.append(self)
 
@@ -180,8 +204,10 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def expect_running(self):
-        expect(self.is_running(), "the server has ended with code %s: %s" %
-               (self.process and self.process.returncode, self.log()))
+        expect(
+            self.is_running(),
+            "the server has ended with code %s: %s" % (self.process and self.process.returncode, self.log()),
+        )
 
     def log(self):
         """What it has written to standard error so far, over all starts."""
@@ -228,7 +254,29 @@ class Server:
             self.end(signal.SIGTERM if kind is None else signal.SIGKILL, 30)
 
 
+class FaultyDisk:
+    """The environment of a server whose disk can be slowed down and broken (disk_faults.c)."""
+
+    def __init__(self):
+        built = os.environ.get("top_builddir") or os.path.dirname(program())
+        self.library = os.path.join(os.path.abspath(built), "tests", "system", "disk_faults.so")
+        if not os.path.exists(self.library):
+            raise Skip("there is no %s: make check builds it" % self.library)
+        self.path = os.path.join(temporary_directory(), "faults")
+        self.set()
+
+    def set(self, sync_delay_ms=0, sync_errno=0, write_errno=0):
+        with open(self.path + ".new", "w", encoding="ascii") as file:
+            file.write("%d %d %d\n" % (sync_delay_ms, sync_errno, write_errno))
+        os.rename(self.path + ".new", self.path)
+
+    def environment(self):
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        return {"LD_PRELOAD": self.library, "DISK_FAULTS": self.path, "ASAN_OPTIONS": sanitizer}
+
+
 # ---- HTTP ----
+
 
 class Answer:
     """A response. headers: the raw header block; body: bytes."""
@@ -272,7 +320,12 @@ def request_bytes(method, path, body=None, ty=None, origin=ADMIN, ri=None, heade
         body = json.dumps(body, separators=(",", ":"))
     if isinstance(body, str):
         body = body.encode()
-    lines = ["%s %s HTTP/1.1" % (method, path), "Host: localhost", "X-M2M-RI: %s" % (ri or next(NUMBERS)), "X-M2M-RVI: 3"]
+    lines = [
+        "%s %s HTTP/1.1" % (method, path),
+        "Host: localhost",
+        "X-M2M-RI: %s" % (ri or next(NUMBERS)),
+        "X-M2M-RVI: 3",
+    ]
     if origin is not None:
         lines.append("X-M2M-Origin: " + origin)
     if body is not None:
@@ -302,7 +355,7 @@ class Reader:
         stop = end + 4 + (int(found.group(1)) if found else 0)
         if len(self.buffer) < stop:
             return None
-        body = self.buffer[end + 4:stop]
+        body = self.buffer[end + 4 : stop]
         self.buffer = self.buffer[stop:]
         return Answer(status, head, body)
 
@@ -352,8 +405,9 @@ class Client:
         return self.request("POST", parent, {NAMES[ty]: attributes}, ty, **options)
 
     def create_ae(self, name, **attributes):
-        return self.create("/cse-in", AE, {"rn": name, "api": "N" + name, "rr": False, "srv": ["3"], **attributes},
-                           origin="C" + name)
+        return self.create(
+            "/cse-in", AE, {"rn": name, "api": "N" + name, "rr": False, "srv": ["3"], **attributes}, origin="C" + name
+        )
 
     def create_cnt(self, parent, name, **attributes):
         return self.create(parent, CNT, {"rn": name, **attributes})
@@ -369,8 +423,8 @@ def must(answer, rsc):
 
 
 class Crowd:
-    """Many connections that each work off a script: a generator that yields the bytes of a request and is sent the Answer.
-    All requests that are due go out together, so that the server really has them at the same time."""
+    """Many connections that each work off a script: a generator that yields the bytes of a request and is sent the
+    Answer. All requests that are due go out together, so that the server really has them at the same time."""
 
     class Member:
         __slots__ = ("socket", "script", "reader", "next")
@@ -388,7 +442,7 @@ class Crowd:
             self.selector.register(member.socket, selectors.EVENT_READ, member)
 
     def run(self):
-        """Until all scripts have ended or lost their connection. A script whose connection goes is closed where it waits."""
+        """Until all scripts have ended or lost their connection. A script that loses it is closed where it waits."""
         try:
             self.send([key.data for key in self.selector.get_map().values()])
             while self.selector.get_map():

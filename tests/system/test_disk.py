@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the disk can do to a server: no room, errors on writing, read-only, broken files, files of somebody else; and what the
+"""What the disk can do to a server: no room, errors on writing, read-only, broken and foreign files; and what the
 server does to the disk: how long its WAL gets, and whether it gives space back. Speaks TAP."""
 
 import atexit
@@ -14,25 +14,25 @@ import sqlite3
 import subprocess
 import time
 
-from copse_harness import (ADMIN, CIN, NAMES, Client, Crowd, Server, Skip, comment, expect, expect_equal, main, must, request_bytes,
-                           rule, run, temporary_directory)
+from copse_harness import (
+    Crowd,
+    Server,
+    Skip,
+    comment,
+    expect,
+    expect_equal,
+    main,
+    must,
+    rule,
+    run,
+    temporary_directory,
+)
+from filling import AE, CONNECTIONS, Filling, break_and_mend, create_bytes, set_up
 
-AE = "/cse-in/disk"
-CONNECTIONS = 8
 DATABASE = "copse.db"
 
 
 # ---- helpers ----
-
-def set_up(server, containers, **attributes):
-    with server.client() as client:
-        must(client.create_ae("disk"), 2001)
-        for number in range(containers):
-            must(client.create_cnt(AE, "c%d" % number, **attributes), 2001)
-
-
-def create_bytes(path, content, **attributes):
-    return request_bytes("POST", path, {NAMES[CIN]: {"con": content, **attributes}}, CIN)
 
 
 def database(store):
@@ -81,8 +81,11 @@ def make_store(instances=2000, containers=4):
     def script(number):
         for index in range(number, instances, CONNECTIONS):
             path, content = "%s/c%d" % (AE, index % containers), "%d %s" % (index, "x" * 300)
-            answer = must((yield create_bytes(path, content, **({"rn": "n%d" % index} if index % 3 == 0 else {}))), 2001)
+            answer = must(
+                (yield create_bytes(path, content, **({"rn": "n%d" % index} if index % 3 == 0 else {}))), 2001
+            )
             contents["%s/%s" % (path, answer.resource["rn"])] = content
+
     Crowd(server.port, [script(number) for number in range(CONNECTIONS)]).run()
     server.stop()
     expect_equal(len(contents), instances, "instances created")
@@ -94,8 +97,12 @@ def small_disk(megabytes):
     """A directory on a file system of its own."""
     path = os.path.join(temporary_directory(), "disk")
     os.mkdir(path)
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % megabytes, "copse-test", path], capture_output=True,
-                          text=True, check=False)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=%dm" % megabytes, "copse-test", path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if made.returncode != 0:
         raise Skip("cannot mount a small file system here: " + made.stderr.strip())
     unmount = atexit.register(subprocess.run, ["umount", "-l", path], check=False, capture_output=True)
@@ -108,117 +115,10 @@ def small_disk(megabytes):
 
 # ---- no room, errors on writing ----
 
-class Filling:
-    """Instances created from several connections until the store takes no more, and what the server must say about them."""
 
-    PATIENCE = 25  # refusals in a row after which it is full
-
-    def __init__(self, server):
-        self.server = server
-        self.kept = {number: [] for number in range(CONNECTIONS)}  # (rn, con) as acknowledged
-        self.refused, self.count = [], 0
-        set_up(server, CONNECTIONS)
-
-    def path(self, number):
-        return "%s/c%d" % (AE, number)
-
-    def script(self, number, most):
-        patience = self.PATIENCE
-        while patience > 0 and most > 0:
-            self.count, most = self.count + 1, most - 1
-            name, content = "n%d" % self.count, "%d %s" % (self.count, "y" * 900)
-            answer = yield create_bytes(self.path(number), content, rn=name)
-            if answer.rsc == 2001:
-                self.kept[number].append((name, content))
-                patience = self.PATIENCE
-                continue
-            expect(answer.status == 500 and answer.rsc == 5000 and b"m2m:dbg" in answer.body, "create: %r" % answer)
-            self.refused.append("%s/%s" % (self.path(number), name))
-            patience -= 1
-
-    def fill(self, most=1 << 30):
-        crowd = Crowd(self.server.port, [self.script(number, most) for number in range(CONNECTIONS)]).run()
-        self.server.expect_running()
-        expect_equal(crowd.lost, 0, "connections lost")
-
-    def acknowledged(self):
-        return sum(len(kept) for kept in self.kept.values())
-
-    def check_all(self):
-        """Everything that was acknowledged is there, in the sums as well, and nothing else is."""
-        with self.server.client() as client:
-            for number, kept in self.kept.items():
-                seen = must(client.get(self.path(number)), 2000).resource
-                wanted = (len(kept), sum(len(content) for _, content in kept))
-                expect_equal((seen["cni"], seen["cbs"]), wanted, "cni and cbs of container %d" % number)
-                for name, content in kept:
-                    answer = must(client.get("%s/%s" % (self.path(number), name)), 2000)
-                    expect_equal(answer.resource["con"], content, name)
-                self.check_end(client, number, "la", -1)
-                self.check_end(client, number, "ol", 0)
-            for path in self.refused:
-                must(client.get(path), 4004)
-
-    def check_end(self, client, number, virtual, index):
-        answer = client.get("%s/%s" % (self.path(number), virtual))
-        seen = answer.resource["rn"] if answer.rsc == 2000 else None
-        expect_equal(seen, self.kept[number][index][0] if self.kept[number] else None, "%s of container %d" % (virtual, number))
-
-    def snapshot(self):
-        """Every container as the server shows it."""
-        with self.server.client() as client:
-            return [must(client.get(self.path(number) + end), 2000).body
-                    for number in self.kept for end in ("", "/la", "/ol")]
-
-    def change_while_broken(self):
-        """An update and a delete may go through or answer 5000; what is seen afterwards is what was answered."""
-        with self.server.client() as client:
-            answer = client.update(self.path(0), 3, {"lbl": ["changed"]})
-            expect(answer.rsc in (2004, 5000), "update: %r" % answer)
-            labels = must(client.get(self.path(0)), 2000).resource.get("lbl")
-            expect_equal(labels, ["changed"] if answer.rsc == 2004 else None, "lbl after %r" % answer)
-            answer = client.delete("%s/%s" % (self.path(1), self.kept[1][0][0]))
-            expect(answer.rsc in (2002, 5000), "delete: %r" % answer)
-            if answer.rsc == 2002:
-                self.kept[1].pop(0)
-
-    def wait_for_service(self, seconds=10):
-        deadline = time.monotonic() + seconds
-        with self.server.client() as client:
-            while True:
-                answer = client.create_cin(self.path(0), "again", rn="n%d" % (self.count + 1))
-                self.count += 1
-                if answer.rsc == 2001:
-                    self.kept[0].append(("n%d" % self.count, "again"))
-                    return
-                expect(answer.rsc == 5000 and time.monotonic() < deadline, "no service after %d s: %r" % (seconds, answer))
-                time.sleep(0.05)
-
-
-def break_and_mend(filling, break_it, mend_it, restart):
-    """The whole story: some content, no more writing, everything as acknowledged; writing again, and the same after a restart."""
-    filling.fill(200)
-    expect_equal(len(filling.refused), 0, "creates refused while all was well")
-    break_it()
-    filling.fill()
-    expect(len(filling.refused) >= CONNECTIONS * filling.PATIENCE, "creates were not refused")
-    filling.check_all()
-    filling.change_while_broken()
-    filling.check_all()
-    mend_it()
-    filling.wait_for_service()
-    before = len(filling.refused)
-    filling.fill(50)
-    expect_equal(len(filling.refused), before, "creates refused although the cause is gone")
-    filling.check_all()
-    seen = filling.snapshot()
-    restart()
-    expect_equal(filling.snapshot(), seen, "what the store says after a restart")
-    filling.check_all()
-    comment("%d creates acknowledged, %d refused" % (filling.acknowledged(), len(filling.refused)))
-
-
-@rule("on a full disk exactly the changes that find no room answer 5000, reads go on, and room is all it takes to go on")
+@rule(
+    "on a full disk exactly the changes that find no room answer 5000, reads go on, and room is all it takes to go on"
+)
 def full_disk():
     with small_disk(48) as disk:
         ballast = os.path.join(disk, "ballast")
@@ -271,12 +171,14 @@ def write_errors():
     def restart():
         server.stop()
         server.start()
+
     largest = max(size_of(os.path.join(server.store, name)) for name in os.listdir(server.store))
     filling = Filling(server)
     break_and_mend(filling, lambda: limit(largest + (64 << 10)), lambda: limit(resource.RLIM_INFINITY), restart)
 
 
 # ---- stores that cannot be used ----
+
 
 @rule("a store on a read-only file system is refused with one line and code 2")
 def read_only():
@@ -288,7 +190,9 @@ def read_only():
         refused(os.path.join(disk, "new"), "new")
 
 
-@rule("a store directory that is a file, or lies in a directory that is not there, is refused with one line and code 2")
+@rule(
+    "a store directory that is a file, or lies in a directory that is not there, is refused with one line and code 2"
+)
 def no_directory():
     base = temporary_directory()
     path = os.path.join(base, "file")
@@ -338,7 +242,14 @@ def no_database():
         content = file.read()
     garbage = random.Random(1).randbytes(len(content))
     half = len(content) // 2
-    for broken in (garbage, garbage[:100] + content[100:], content[:half], content[:5000], content[:100], b"\0" * len(content)):
+    for broken in (
+        garbage,
+        garbage[:100] + content[100:],
+        content[:half],
+        content[:5000],
+        content[:100],
+        b"\0" * len(content),
+    ):
         store = temporary_directory()
         with open(database(store), "wb") as file:
             file.write(broken)
@@ -348,6 +259,7 @@ def no_database():
 
 
 # ---- a broken page ----
+
 
 def page_of(content):
     size = int.from_bytes(content[16:18], "big")
@@ -361,7 +273,9 @@ def broken_stores(content, rng, count):
     chosen = range(1, pages) if pages <= count else sorted(rng.sample(range(1, pages), count))
     for number in chosen:
         for kind, bad in (("zeros", b"\0" * page), ("noise", rng.randbytes(page))):
-            yield "page %d of %d: %s" % (number + 1, pages, kind), content[:number * page] + bad + content[(number + 1) * page:]
+            yield "page %d of %d: %s" % (number + 1, pages, kind), content[: number * page] + bad + content[
+                (number + 1) * page :
+            ]
 
 
 def use_broken(server, contents):
@@ -371,7 +285,9 @@ def use_broken(server, contents):
         for path, content in contents.items():
             answer = client.get(path)
             expect(answer.rsc in (2000, 5000), "%s: %r" % (path, answer))
-            expect(answer.rsc == 5000 or answer.resource["con"] == content, "%s has wrong content: %r" % (path, answer))
+            expect(
+                answer.rsc == 5000 or answer.resource["con"] == content, "%s has wrong content: %r" % (path, answer)
+            )
             failures += answer.rsc == 5000
         for number in range(4):
             container = "%s/c%d" % (AE, number)
@@ -385,7 +301,9 @@ def use_broken(server, contents):
     return failures
 
 
-@rule("a broken page is one clear line and code 2, or answers 5000 to what needs it; never a crash, never wrong content")
+@rule(
+    "a broken page is one clear line and code 2, or answers 5000 to what needs it; never a crash, never wrong content"
+)
 def broken_page():
     original, contents = make_store(400)
     with open(database(original), "rb") as file:
@@ -415,6 +333,7 @@ def broken_page():
 
 # ---- what the server does to the disk ----
 
+
 @rule("the write-ahead log stays short under sustained load")
 def bounded_wal():
     server = Server().start()
@@ -429,6 +348,7 @@ def bounded_wal():
             if index % 500 == 0:
                 largest = max(largest, size_of(path))
             expect(answer.rsc == 2001, "create: %r" % answer)
+
     Crowd(server.port, [script(number) for number in range(connections)]).run()
     server.expect_running()
     size = size_of(database(server.store))
@@ -459,6 +379,7 @@ def fill_container(server, name, instances):
     def script(number):
         for _ in range(number, instances, CONNECTIONS):
             expect((yield create_bytes("%s/%s" % (AE, name), "w" * 1000)).rsc == 2001, "create")
+
     Crowd(server.port, [script(number) for number in range(CONNECTIONS)]).run()
 
 
@@ -477,14 +398,17 @@ def reclaimed():
             sizes.append(quiet_size(server))
     server.stop()
     final = size_of(database(server.store))
-    comment("after each two times 8 MB: %s MB; stopped: %.1f MB" % (", ".join("%.1f" % (size / 1e6) for size in sizes), final / 1e6))
+    comment(
+        "after each two times 8 MB: %s MB; stopped: %.1f MB"
+        % (", ".join("%.1f" % (size / 1e6) for size in sizes), final / 1e6)
+    )
     expect(max(sizes) < 48 << 20 and sizes[-1] < 1.5 * sizes[0] + (1 << 20), "the files keep growing: %r" % sizes)
     expect(final < 6 << 20, "the space is not given back: %d bytes" % final)
 
 
 @rule("a container that is always full does not make the file grow")
 def ring_size():
-    """What had to give way lingers until there is enough of it to be deleted at little cost, so the size goes up and down."""
+    """What had to give way lingers until there is enough to be deleted at little cost: the size goes up and down."""
     server = Server().start()
     set_up(server, 1, mni=100)
     largest = 0

@@ -5,8 +5,8 @@ test_base_SOURCES = tests/unit/test_base.c
 test_base_LDADD = libbase.a -lcmocka -lpthread
 
 # schemas
-check_PROGRAMS += test_json test_timestamp test_schedule test_schema test_validate test_load test_describe
-TESTS += test_json test_timestamp test_schedule test_schema test_validate test_load test_describe
+check_PROGRAMS += test_json test_timestamp test_schedule test_schema test_validate test_specialization test_describe
+TESTS += test_json test_timestamp test_schedule test_schema test_validate test_specialization test_describe
 schema_test_libraries = libschemas.a libbase.a -lcmocka $(CJSON_LIBS)
 test_json_SOURCES = tests/unit/test_json.c
 test_json_LDADD = $(schema_test_libraries)
@@ -19,8 +19,8 @@ test_schema_LDADD = $(schema_test_libraries)
 test_validate_SOURCES = tests/unit/test_validate.c tests/unit/tables.c tests/unit/tables.h \
 	tests/unit/value_maker.c tests/unit/value_maker.h
 test_validate_LDADD = $(schema_test_libraries)
-test_load_SOURCES = tests/unit/test_load.c tests/unit/tables.c tests/unit/tables.h
-test_load_LDADD = $(schema_test_libraries)
+test_specialization_SOURCES = tests/unit/test_specialization.c tests/unit/tables.c tests/unit/tables.h
+test_specialization_LDADD = $(schema_test_libraries)
 test_describe_SOURCES = tests/unit/test_describe.c cse/describe_json.c cse/describe.h \
 	tests/unit/tables.c tests/unit/tables.h
 test_describe_LDADD = $(schema_test_libraries)

@@ -91,7 +91,7 @@ static void the_built_in_files_are_loaded(void **state)
 	assert_string_equal(memory->name, "memory");
 	assert_int_equal(memory->ty, TY_mgmtObj);
 	assert_int_equal(memory->specialization, 1003);
-	assert_true(type_row(memory, ATTR_memTotal) > type_row(memory, ATTR_mgmtLink));
+	assert_true(type_row(memory, ATTR_memTotal) > type_row(memory, ATTR_mgmtDefinition));
 	temperature = schema_type_by_root(f->schema, STR("cod:tempe"));
 	assert_string_equal(temperature->definition, "org.onem2m.common.moduleclass.temperature");
 	assert_string_equal(temperature->space, "cod");
