@@ -34,7 +34,8 @@ static void set_operation(struct request *req, enum operation op)
 	request_set(req, PARAM_operation, str_make(&digits[op], 1));
 }
 
-/* Content-Type counts where there is content, and on POST. Returns whether the client speaks oneM2M's own types. */
+/* The media type of Content-Type counts where there is content, and on POST; a resource type in it always does, as it
+ * is wrong with any operation but CREATE. Returns whether the client speaks oneM2M's own types. */
 static bool map_content(const struct head *head, struct str body, struct request *req)
 {
 	struct str text = head_field(head, FIELD_content_type);
@@ -42,7 +43,7 @@ static bool map_content(const struct head *head, struct str body, struct request
 	struct content_type type = {0};
 	enum operation op;
 
-	if (counts && text.ptr && media_parse(text, &type) < 0)
+	if (text.ptr && media_parse(text, &type) < 0 && counts)
 		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type is malformed");
 	op = operation_of(head->parser.method, type.resource_type.ptr);
 	set_operation(req, op);

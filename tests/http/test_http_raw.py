@@ -619,10 +619,12 @@ def rule_content_types_that_are_not_understood_are_4015():
         assert response["X-M2M-RSC"] == "4015"
 
 
-def rule_content_type_without_content_does_not_matter():
+def rule_media_type_without_content_does_not_matter_but_a_resource_type_does():
     with Server() as server, server.connect() as client:
-        echo = client.ask(get("/echo", "Content-Type: text/plain;ty=4")).json()
+        echo = client.ask(get("/echo", "Content-Type: text/plain")).json()
         assert "resourceType" not in echo and "content" not in echo
+        echo = client.ask(get("/echo", "Content-Type: text/plain;ty=4")).json()
+        assert echo["resourceType"] == "4" and "content" not in echo
         assert client.ask(get("/echo", "Content-Type: application/json", method="DELETE")).status == 200
 
 
