@@ -40,8 +40,8 @@ static bool is_listed(const char *list, const char *name)
 	return false;
 }
 
-/* What holds where no policy is linked: the creator has all rights, and the CSEBase, which nobody created, lets everybody
- * create what the configuration names (TS-0001 9.6.1.3.2). */
+/* What holds where no policy is linked: the creator has all rights, and the CSEBase, which nobody created, lets
+ * everybody create what the configuration names (TS-0001 9.6.1.3.2). */
 static bool may_by_default(const struct request *req, const struct resource *resource, enum privilege privilege)
 {
 	if (!resource->parent)
@@ -69,19 +69,22 @@ bool may(const struct request *req, const struct resource *resource, enum privil
 	return may_by_default(req, resource, privilege);
 }
 
-bool may_by_set(const struct request *req, struct policy_set *set, const struct type_def *target, enum privilege privilege)
+bool may_by_set(const struct request *req, struct policy_set *set, const struct type_def *target,
+		enum privilege privilege)
 {
 	return is_admin(req) || (!is_false_admin(req) && policy_set_permits(req, set, privilege, target, false));
 }
 
-/* Who links other policies to a resource needs UPDATE in selfPrivileges of one that is linked now: TS-0001 9.6.1.3.2. */
+/* Who links other policies needs UPDATE in selfPrivileges of one that is linked now: TS-0001 9.6.1.3.2. */
 static bool may_link(const struct request *req, const struct resource *resource)
 {
-	if (!resource->policies)
+	struct policy_set *set = resource->policies;
+
+	if (!set)
 		return may(req, resource, PRIVILEGE_UPDATE);
 	if (is_admin(req))
 		return true;
-	return !is_false_admin(req) && policy_set_permits(req, resource->policies, PRIVILEGE_UPDATE, resource->type, true);
+	return !is_false_admin(req) && policy_set_permits(req, set, PRIVILEGE_UPDATE, resource->type, true);
 }
 
 /* Does the content, which has not been validated yet, set or delete accessControlPolicyIDs? */

@@ -51,7 +51,8 @@ bool identity_parse(const struct home *home, struct str text, struct identity *o
 	return text.len > 0 && !memchr(text.ptr, '/', text.len);
 }
 
-/* An AE-ID-Stem that starts with S is unique in its domain: SP-relative it stands alone (TS-0001 7.1.3, table 7.2-1). */
+/* An AE-ID-Stem that starts with S is unique in its domain: SP-relative it stands alone (TS-0001 7.1.3, table 7.2-1).
+ */
 static bool is_domain_wide(const struct identity *id)
 {
 	return id->stem.len > 0 && id->stem.ptr[0] == 'S';
@@ -72,5 +73,6 @@ bool identity_matches(const struct identity *pattern, const struct identity *id)
 		return is_domain_wide(id) && wildcard_matches(pattern->cse, id->stem);
 	if (!is_alone(pattern) && is_alone(id))
 		return is_domain_wide(pattern) && str_eq(pattern->stem, id->cse);
-	return wildcard_matches(pattern->cse, id->cse) && (!pattern->stem.ptr || wildcard_matches(pattern->stem, id->stem));
+	return wildcard_matches(pattern->cse, id->cse) &&
+	       (!pattern->stem.ptr || wildcard_matches(pattern->stem, id->stem));
 }

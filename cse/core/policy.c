@@ -259,7 +259,8 @@ static void compile_objects(struct pool *pool, struct value list, struct rule *r
 static void compile_rule(struct pool *pool, struct value v, struct rule *rule)
 {
 	rule->operations = (unsigned)number_of(member(pool, v, ATTR_accessControlOperations, VALUE_NUMBER));
-	rule->needs_authentication = !value_is_absent(member(pool, v, ATTR_accessControlAuthenticationFlag, VALUE_TRUE));
+	rule->needs_authentication =
+		!value_is_absent(member(pool, v, ATTR_accessControlAuthenticationFlag, VALUE_TRUE));
 	rule->has_contexts = has_member(pool, v, ATTR_accessControlContexts);
 	rule->has_objects = has_member(pool, v, ATTR_accessControlObjectDetails);
 	compile_originators(pool, member(pool, v, ATTR_accessControlOriginators, VALUE_ARRAY), rule);

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { MEMO_SIZE = 1 << 15, MEMO_WAYS = 2, NAME_SIZE = 26, BY_SELF = 0x80 };
+enum { MEMO_SIZE = 1 << 16, MEMO_WAYS = 2, NAME_SIZE = 26, BY_SELF = 0x80 };
 
 /* One decision, as large as a line of the processor's cache. An empty one has set 0. */
 struct verdict {
@@ -230,8 +230,9 @@ static struct verdict key_of(const struct request *req, const struct policy_set 
 
 static bool is_same(const struct verdict *a, const struct verdict *b)
 {
-	return a->set == b->set && a->generation == b->generation && a->target == b->target && a->child_ty == b->child_ty &&
-	       a->privilege == b->privilege && a->len == b->len && memcmp(a->from, b->from, a->len) == 0;
+	return a->set == b->set && a->generation == b->generation && a->target == b->target &&
+	       a->child_ty == b->child_ty && a->privilege == b->privilege && a->len == b->len &&
+	       memcmp(a->from, b->from, a->len) == 0;
 }
 
 /* The places where a decision may be remembered. */
@@ -295,8 +296,8 @@ static bool permits_anyway(const struct request *req, const struct policy_set *s
 	return key.permits;
 }
 
-bool policy_set_permits(const struct request *req, struct policy_set *set, unsigned privilege, const struct type_def *target,
-			bool self)
+bool policy_set_permits(const struct request *req, struct policy_set *set, unsigned privilege,
+			const struct type_def *target, bool self)
 {
 	struct cse *cse = req->cse;
 	struct access access;

@@ -1,5 +1,6 @@
-/* policy_set: the policies that resources with the same accessControlPolicyIDs share, and what was decided by them. A decision
- * is remembered until any policy, group or role changes; what depends on the context of a request is judged each time. */
+/* policy_set: the policies that resources with the same accessControlPolicyIDs share, and what was decided by them. A
+ * decision is remembered until any policy, group or role changes; what depends on the context of a request is judged
+ * each time. */
 #ifndef CSE_CORE_POLICY_SET_H
 #define CSE_CORE_POLICY_SET_H
 
@@ -41,10 +42,10 @@ void policies_finish(struct policies *policies);
 /* A resource has come, changed or gone; matters if it is a policy or a group. */
 void policies_note_change(struct cse *cse, const struct resource *resource);
 
-/* Does one of the linked policies permit this: by its privileges, or with `self` by its selfPrivileges? Identifiers that lead
- * nowhere give nothing. */
-bool policy_set_permits(const struct request *req, struct policy_set *set, unsigned privilege, const struct type_def *target,
-			bool self);
+/* Does one of the linked policies permit this: by its privileges, or with `self` by its selfPrivileges? Identifiers
+ * that lead nowhere give nothing. */
+bool policy_set_permits(const struct request *req, struct policy_set *set, unsigned privilege,
+			const struct type_def *target, bool self);
 /* The same by one list of rules. */
 bool rules_permit_request(const struct request *req, const struct rule_list *list, unsigned privilege,
 			  const struct type_def *target);

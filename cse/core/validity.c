@@ -152,8 +152,9 @@ static bool is_registree(struct request *req, struct str id)
 {
 	struct target target;
 
-	return id.len && !memchr(id.ptr, '/', id.len) && cse_find(req->cse, id, &target) == FOUND_HERE && !target.virtual_ &&
-	       !target.instance && target.resource->type->flags & REGISTRATION;
+	if (id.len == 0 || memchr(id.ptr, '/', id.len) || cse_find(req->cse, id, &target) != FOUND_HERE)
+		return false;
+	return !target.instance && target.resource->type->flags & REGISTRATION;
 }
 
 /* TS-0004 7.3.2.1 to the letter: who is not registered, or comes without a security association that it needs. */
@@ -172,7 +173,8 @@ static enum rsc check_association(struct request *req, bool is_registration)
 	if (req->peer.is_authenticated)
 		return RSC_NONE;
 	if (is_alone)
-		return req_fail(req, RSC_SECURITY_ASSOCIATION_REQUIRED, "from (fr): a CSE needs a security association");
+		return req_fail(req, RSC_SECURITY_ASSOCIATION_REQUIRED,
+				"from (fr): a CSE needs a security association");
 	if (!is_registration && !is_registree(req, req->from))
 		return req_fail(req, RSC_ORIGINATOR_NOT_AUTHENTICATED, "from (fr): not registered here");
 	return RSC_NONE;
