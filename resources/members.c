@@ -60,8 +60,9 @@ static enum rsc check_id(struct request *req, struct str id)
 		if ((unsigned char)id.ptr[i] <= ' ' || id.ptr[i] == '"' || id.ptr[i] == '\\' || id.ptr[i] == '#' ||
 		    (unsigned char)id.ptr[i] > '~')
 			return req_fail(req, RSC_BAD_REQUEST, "memberIDs (mid): has a byte that no identifier has");
-	return id.len && id.ptr[id.len - 1] != '/' ? RSC_NONE
-						   : req_fail(req, RSC_BAD_REQUEST, "memberIDs (mid): has no identifier");
+	return id.len && id.ptr[id.len - 1] != '/'
+		       ? RSC_NONE
+		       : req_fail(req, RSC_BAD_REQUEST, "memberIDs (mid): has no identifier");
 }
 
 static enum rsc take_member(struct settling *settling, struct str id)
@@ -179,7 +180,8 @@ static enum rsc check_types(struct settling *settling, uint64_t type, bool *is_m
 			continue;
 		}
 		if (strategy == ABANDON_GROUP)
-			return req_fail(req, RSC_GROUP_MEMBER_TYPE_INCONSISTENT, "memberIDs (mid): \"%.*s\" is of another type",
+			return req_fail(req, RSC_GROUP_MEMBER_TYPE_INCONSISTENT,
+					"memberIDs (mid): \"%.*s\" is of another type",
 					seen->id.len > 100 ? 100 : (int)seen->id.len, seen->id.ptr);
 		if (strategy == SET_MIXED) {
 			*is_mixed = true;
@@ -196,15 +198,17 @@ static enum rsc check_specialization(struct request *req, struct draft *draft, u
 	const struct schema *schema = draft->schema;
 	struct str text = draft_get(draft, ATTR_specializationType);
 	struct value asked = attrs_get(&req->attrs, ATTR_specializationType);
-	unsigned wanted = type == TY_mgmtObj ? ATTR_mgmtDefinition : type == TY_flexContainer ? ATTR_containerDefinition
-											      : ATTR_NONE;
+	unsigned wanted = type == TY_mgmtObj	     ? ATTR_mgmtDefinition
+			  : type == TY_flexContainer ? ATTR_containerDefinition
+						     : ATTR_NONE;
 
 	if (!text.ptr || value_is_absent(asked))
 		return RSC_NONE;
 	asked = value_first(asked);
 	if (wanted != ATTR_NONE && str_eq(value_name(asked), name_short(schema, wanted))) {
 		draft_set(draft, ATTR_specializationType,
-			  arena_printf(draft->arena, "{\"%.*s\":%.*s}", STR_ARG(value_name(asked)), STR_ARG(value_text(asked))));
+			  arena_printf(draft->arena, "{\"%.*s\":%.*s}", STR_ARG(value_name(asked)),
+				       STR_ARG(value_text(asked))));
 		return RSC_NONE;
 	}
 	return req_fail(req, RSC_BAD_REQUEST, "specializationType (spty): does not go with memberType (mt) %llu",
@@ -223,7 +227,8 @@ static enum rsc validate(struct settling *settling)
 	code = check_types(settling, type, &is_mixed);
 	if (code != RSC_NONE)
 		return code;
-	draft_set(draft, ATTR_memberTypeValidated, settling->is_any_elsewhere && !is_mixed ? STR("false") : STR("true"));
+	draft_set(draft, ATTR_memberTypeValidated,
+		  settling->is_any_elsewhere && !is_mixed ? STR("false") : STR("true"));
 	if (is_mixed) {
 		draft_set_u64(draft, ATTR_memberType, 0);
 		draft_set(draft, ATTR_specializationType, (struct str){0});

@@ -4,8 +4,8 @@
 
 #include "cse/core/hooks.h"
 
-/* Takes memberIDs of the request into the draft: each once, not too many, of the right type, or what consistencyStrategy says.
- * Sets currentNrOfMembers and memberTypeValidated. */
+/* Takes memberIDs of the request into the draft: each once, not too many, of the right type, or what
+ * consistencyStrategy says. Sets currentNrOfMembers and memberTypeValidated. */
 enum rsc members_settle(struct request *req, struct draft *draft);
 /* 6010 if there are more members than maxNrOfMembers allows. */
 enum rsc members_check_count(struct request *req, const struct draft *draft, uint64_t count);

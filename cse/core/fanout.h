@@ -1,8 +1,8 @@
 /* fanout: one request becomes many, and their answers become one (TS-0004 7.4.14.2.4, 7.4.14.2.5).
  *
- * The request is parked. Each member is a request of its own that goes through the whole procedure with the originator's From.
- * Members are begun in slices between which the loop serves everybody else; what they view belongs to the fan-out, which
- * outlives the parked request if that has to be answered early. */
+ * The request is parked. Each member is a request of its own that goes through the whole procedure with the
+ * originator's From. Members are begun in slices between which the loop serves everybody else; what they view belongs
+ * to the fan-out, which outlives the parked request if that has to be answered early. */
 #ifndef CSE_CORE_FANOUT_H
 #define CSE_CORE_FANOUT_H
 
@@ -26,8 +26,8 @@ struct fans {
 	struct cse *cse;
 };
 
-/* Parks the request and sends what it asks for to each target; the texts are copied. is_nested: a target fans out further, so
- * that a Group Request Identifier is needed. RSC_PENDING. */
+/* Parks the request and sends what it asks for to each target; the texts are copied. is_nested: a target fans out
+ * further, so that a Group Request Identifier is needed. RSC_PENDING. */
 enum rsc fanout_start(struct request *req, const struct fan_target *targets, size_t count, bool is_nested);
 
 void fans_start(struct fans *fans, struct cse *cse);

@@ -1,4 +1,5 @@
-/* Group Request Identifiers that have been seen: a fan-out that comes back to where it was is stopped. TS-0004 7.3.3.2. */
+/* Group Request Identifiers that have been seen: a fan-out that comes back to where it was is stopped. TS-0004 7.3.3.2.
+ */
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
 
@@ -33,8 +34,8 @@ static bool is_noted(const struct fans *fans, struct str gid, const struct targe
 	for (; node; node = map_next(node)) {
 		const struct noted *noted = container_of(node, struct noted, node);
 
-		if (noted->key == key_of(target) && noted->virtual_ == target->virtual_ &&
-		    str_eq(noted->gid, gid) && str_eq(noted->suffix, target->suffix))
+		if (noted->key == key_of(target) && noted->virtual_ == target->virtual_ && str_eq(noted->gid, gid) &&
+		    str_eq(noted->suffix, target->suffix))
 			return true;
 	}
 	return false;
@@ -55,7 +56,7 @@ static void expire(struct timer *timer)
 
 void group_requests_forget(struct list *noted)
 {
-	list_each(item, noted)
+	list_each (item, noted)
 		forget(container_of(item, struct noted, link));
 }
 

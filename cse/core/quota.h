@@ -1,5 +1,6 @@
-/* quota: how much each originator has: resources, groups, bytes; kept with the tree, so that every way a resource comes and goes
- * counts (request, undo, expiration, start). Instances and their content count for the originator of their parent. */
+/* quota: how much each originator has: resources, groups, bytes; kept with the tree, so that every way a resource comes
+ * and goes counts (request, undo, expiration, start). Instances and their content count for the originator of their
+ * parent. */
 #ifndef CSE_CORE_QUOTA_H
 #define CSE_CORE_QUOTA_H
 

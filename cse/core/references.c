@@ -61,14 +61,13 @@ static struct reference *next_of(const struct reference *reference)
 	return node ? container_of(node, struct reference, by_key) : NULL;
 }
 
-bool holder_lists(const struct holder *holder, uint64_t key)
+struct reference *holder_find(const struct holder *holder, uint64_t key, const struct reference *previous)
 {
-	struct reference *r = first_of(holder->references, key);
+	struct reference *r = previous ? next_of(previous) : first_of(holder->references, key);
 
-	for (; r; r = next_of(r))
-		if (r->key == key && r->holder == holder)
-			return true;
-	return false;
+	while (r && (r->key != key || r->holder != holder))
+		r = next_of(r);
+	return r;
 }
 
 void references_note_removal(struct cse *cse, uint64_t key)

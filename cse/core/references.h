@@ -1,8 +1,8 @@
-/* references: who lists whom. A resource that lists others by identifier (a group its members) holds a reference to each, so
- * that its list is put right when one of them is deleted, and a look-up by resource tells who lists it.
+/* references: who lists whom. A resource that lists others by identifier (a group its members) holds a reference to
+ * each, so that its list is put right when one of them is deleted, and a look-up by resource tells who lists it.
  *
- * Identifiers are resolved late: at start a member may come into memory after its group. A holder whose references are new
- * announces itself; before the next batch is written, at the latest, its hook `resolve` is called. */
+ * Identifiers are resolved late: at start a member may come into memory after its group. A holder whose references are
+ * new announces itself; before the next batch is written, at the latest, its hook `resolve` is called. */
 #ifndef CSE_CORE_REFERENCES_H
 #define CSE_CORE_REFERENCES_H
 
@@ -44,8 +44,8 @@ void holder_finish(struct holder *holder);
 /* From {0}. key 0: what is named does not exist, so the holder is to forget it. */
 void reference_set(struct reference *reference, struct holder *holder, uint64_t key);
 void reference_clear(struct reference *reference);
-/* Does this holder list the resource or instance with this key? */
-bool holder_lists(const struct holder *holder, uint64_t key);
+/* This holder's references to the resource or instance with this key, one after the other; NULL at the end. */
+struct reference *holder_find(const struct holder *holder, uint64_t key, const struct reference *previous);
 
 /* A resource or instance is removed. */
 void references_note_removal(struct cse *cse, uint64_t key);

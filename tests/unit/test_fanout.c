@@ -59,7 +59,8 @@ static int set_up(void **state)
 	types = registry_types(&count);
 	f->schema = schema_create(types, count);
 	assert_int_equal(store_find("memory")->open("", &f->log, &f->store, message, sizeof(message)), 0);
-	assert_int_equal(cse_open(&own, f->loop, &f->clock, &f->log, f->schema, f->store, &f->cse, message, sizeof(message)), 0);
+	assert_int_equal(
+		cse_open(&own, f->loop, &f->clock, &f->log, f->schema, f->store, &f->cse, message, sizeof(message)), 0);
 	return 0;
 }
 
@@ -247,7 +248,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(others_are_served_between_the_slices_of_a_fan_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_fan_outs_go_on_side_by_side, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_fan_out_that_runs_out_of_time_answers_with_what_there_is, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_fan_out_that_runs_out_of_time_answers_with_what_there_is, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_fan_out_of_delete_empties_the_group, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_loop_ends, set_up, tear_down),
 	};
