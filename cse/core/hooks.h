@@ -93,7 +93,8 @@ enum found cse_find(struct cse *cse, struct str id, struct target *target);
 bool may(const struct request *req, const struct resource *resource, enum privilege privilege);
 enum privilege privilege_of(enum operation op);
 /* The same by the policies of a set alone, for a resource of type target (membersAccessControlPolicyIDs). */
-bool may_by_set(const struct request *req, struct policy_set *set, const struct type_def *target, enum privilege privilege);
+bool may_by_set(const struct request *req, struct policy_set *set, const struct type_def *target,
+		enum privilege privilege);
 /* For policy_set_take: every attribute that lists policies may have its set. */
 struct policies *cse_policies(struct cse *cse);
 /* The CSE's own change of a resource: the representation as it is, and the changed one, with undo and row. */
