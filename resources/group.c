@@ -93,9 +93,10 @@ static void resolve(struct cse *cse, struct resource *resource)
 		if (found == FOUND_HERE) {
 			member->virtual_ = target.virtual_;
 			reference_set(&member->reference, &group->holder,
-				      target.instance ? target.instance : target.resource->key);
+				      target.instance ? target.instance : target.resource->key,
+				      target.instance ? target.resource->key : 0);
 		} else if (found == FOUND_NOTHING) {
-			reference_set(&member->reference, &group->holder, 0);
+			reference_set(&member->reference, &group->holder, 0, 0);
 		}
 	}
 }

@@ -13,6 +13,8 @@ enum rsc follow_virtual(struct request *req)
 	if (!req->target.virtual_)
 		return RSC_NONE;
 	hooks = virtual_find(req->cse, req->target.virtual_->long_name);
+	if (!hooks->redirect)
+		return RSC_NONE; /* it stands for nothing, but does something */
 	code = hooks->redirect(req, &req->target);
 	if (code == RSC_NONE)
 		req->target.virtual_ = NULL;
