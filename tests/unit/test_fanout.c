@@ -243,6 +243,32 @@ static void a_loop_ends(void **state)
 	assert_int_equal(f->good[fan], 2); /* h itself, and c1 the second time */
 }
 
+/* The outer one answers while the inner one is at work, which then ends by itself. */
+static void nested_fan_outs_that_run_out_of_time_leave_nothing_behind(void **state)
+{
+	struct fixture *f = *state;
+	unsigned fan;
+
+	make_group(f);
+	submit(f, "1", "cse-in", "9", STR("{\"m2m:grp\":{\"rn\":\"h\",\"mnm\":9,\"mid\":[\"cse-in/g/fopt\"]}}"));
+	submit(f, "1", "cse-in", "9", STR("{\"m2m:grp\":{\"rn\":\"k\",\"mnm\":9,\"mid\":[\"cse-in/h/fopt\"]}}"));
+	settle(f);
+	for (unsigned rounds = 0; rounds < 12; rounds++) {
+		fan = submit(f, "1", "cse-in/k/fopt", "4", STR("{\"m2m:cin\":{\"con\":\"x\"}}"));
+		clock_advance(&f->clock, 2 * INT64_C(1000000));
+		for (unsigned i = 0; i < rounds; i++)
+			go_round(f);
+		clock_advance(&f->clock, 9 * INT64_C(1000000));
+		settle(f);
+		assert_int_equal(f->rsc[fan], RSC_GROUP_MEMBERS_NOT_RESPONDED);
+		for (unsigned i = 0; i < 100 && !cse_is_idle(f->cse); i++) {
+			clock_advance(&f->clock, 1000000);
+			go_round(f);
+		}
+		assert_true(cse_is_idle(f->cse));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +278,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_fan_out_of_delete_empties_the_group, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_loop_ends, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(nested_fan_outs_that_run_out_of_time_leave_nothing_behind, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
