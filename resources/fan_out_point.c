@@ -3,8 +3,6 @@
 #include "resources/group.h"
 #include "resources/virtuals.h"
 
-enum { DEEPEST = 8 }; /* sub-groups in which requested members are looked for */
-
 /* TS-0004 7.4.14.3: membersAccessControlPolicyIDs, or without them what holds for the group. The members' own rules
  * come when their turn does. */
 static enum rsc authorize(struct request *req)
@@ -26,6 +24,7 @@ struct fan {
 	struct fan_target *targets;
 	size_t count;
 	bool is_nested;
+	size_t budget; /* members that may be looked at */
 };
 
 /* Does an address go through a further fanOutPoint? */
@@ -55,64 +54,47 @@ static void add_target(struct fan *fan, struct str id, struct str only)
 
 /* ---- Group Request Target Members ---- */
 
-static bool is_member(struct cse *cse, const struct member *member, struct str id)
-{
-	struct target target;
+/* What is asked of a member of the group, by its index. */
+struct selection {
+	bool *is_whole;	   /* the member itself */
+	struct str *below; /* members of the sub-group that it is, joined by `+`; ptr NULL: none */
+};
 
-	if (str_eq(member->id, id))
-		return true;
-	return member->reference.holder && cse_find(cse, id, &target) == FOUND_HERE &&
-	       member->virtual_ == target.virtual_ &&
-	       member->reference.key == (target.instance ? target.instance : target.resource->key);
+static struct str join(struct arena *arena, struct str list, struct str id)
+{
+	return list.ptr ? arena_join(arena, list, STR("+"), id) : id;
 }
 
-static bool has_below(struct cse *cse, const struct member *member, struct str id, unsigned depth);
-
-static bool lists(struct cse *cse, const struct group *group, struct str id, unsigned depth)
+/* A requested member is one of the group, or of a sub-group. */
+static bool select_one(struct fan *fan, struct selection *selection, struct str id)
 {
-	for (size_t i = 0; i < group->count; i++)
-		if (is_member(cse, &group->members[i], id) || has_below(cse, &group->members[i], id, depth))
-			return true;
-	return false;
-}
+	struct cse *cse = fan->req->cse;
+	struct wanted wanted = wanted_member(cse, id);
+	const struct member *member = group_find(fan->group, &wanted);
+	bool found = member != NULL;
 
-/* Is id a member of the sub-group that member is the fanOutPoint of? */
-static bool has_below(struct cse *cse, const struct member *member, struct str id, unsigned depth)
-{
-	struct target target;
-
-	return depth < DEEPEST && group_is_fanout(member->virtual_) &&
-	       cse_find(cse, member->id, &target) == FOUND_HERE &&
-	       lists(cse, group_of(cse, target.resource), id, depth + 1);
-}
-
-/* The requested members that are below this one, joined by `+`; ptr NULL: none. */
-static struct str requested_below(struct request *req, const struct member *member)
-{
-	struct str rest = req->param[PARAM_groupRequestTargetMembers], list = {0};
-
-	while (group_is_fanout(member->virtual_) && rest.ptr) {
-		struct str id = str_split(&rest, '+');
-
-		if (has_below(req->cse, member, id, 0))
-			list = list.ptr ? arena_printf(&req->arena, "%.*s+%.*s", STR_ARG(list), STR_ARG(id)) : id;
+	if (found)
+		selection->is_whole[member - fan->group->members] = true;
+	wanted.budget = fan->budget;
+	for (size_t i = 0; !member && wanted.budget && i < fan->group->count; i++) {
+		wanted.budget--;
+		if (!group_lists_below(cse, &fan->group->members[i], &wanted, 0))
+			continue;
+		selection->below[i] = join(&fan->req->arena, selection->below[i], id);
+		found = true;
 	}
-	return list;
+	fan->budget = wanted.budget;
+	return found;
 }
 
-static bool is_requested(struct request *req, const struct member *member)
-{
-	struct str rest = req->param[PARAM_groupRequestTargetMembers];
-
-	while (rest.ptr)
-		if (is_member(req->cse, member, str_split(&rest, '+')))
-			return true;
-	return false;
-}
-
-static enum rsc check_requested(struct request *req, const struct group *group)
+/* TS-0004 7.4.14.2.4. */
+static enum rsc add_requested(struct fan *fan)
 {
 	enum { MOST = 1000 };
+	struct request *req = fan->req;
+	size_t count = fan->group->count;
+	struct selection selection = {arena_zalloc(&req->arena, count * sizeof(bool)),
+				      arena_zalloc(&req->arena, count * sizeof(struct str))};
 	struct str rest = req->param[PARAM_groupRequestTargetMembers];
 
 	for (unsigned i = 0; rest.ptr; i++) {
@@ -120,28 +102,26 @@ static enum rsc check_requested(struct request *req, const struct group *group)
 
 		if (i == MOST)
 			return req_fail(req, RSC_BAD_REQUEST, "groupRequestTargetMembers (grtm): more than %d", MOST);
-		if (!lists(req->cse, group, id, 0))
+		if (!select_one(fan, &selection, id))
 			return req_fail(req, RSC_BAD_REQUEST, "groupRequestTargetMembers (grtm): \"%.*s\" is no member",
 					id.len > 100 ? 100 : (int)id.len, id.ptr);
 	}
+	for (size_t i = 0; i < count; i++)
+		if (selection.is_whole[i] || selection.below[i].ptr)
+			add_target(fan, fan->group->members[i].id,
+				   selection.is_whole[i] ? (struct str){0} : selection.below[i]);
 	return RSC_NONE;
 }
 
 /* ---- the fan-out ---- */
 
-static void add_targets(struct fan *fan)
+static enum rsc add_targets(struct fan *fan)
 {
-	bool is_subset = request_has(fan->req, PARAM_groupRequestTargetMembers);
-
-	for (size_t i = 0; i < fan->group->count; i++) {
-		const struct member *member = &fan->group->members[i];
-		struct str below = {0};
-
-		if (!is_subset || is_requested(fan->req, member))
-			add_target(fan, member->id, below);
-		else if ((below = requested_below(fan->req, member)).ptr)
-			add_target(fan, member->id, below);
-	}
+	if (request_has(fan->req, PARAM_groupRequestTargetMembers))
+		return add_requested(fan);
+	for (size_t i = 0; i < fan->group->count; i++)
+		add_target(fan, fan->group->members[i].id, (struct str){0});
+	return RSC_NONE;
 }
 
 /* TS-0004 7.4.14.2.1. */
@@ -159,17 +139,17 @@ static enum rsc check_child_type(struct request *req)
 
 static enum rsc perform(struct request *req)
 {
-	struct fan fan = {.req = req, .group = group_of(req->cse, req->target.resource)};
+	struct fan fan = {.req = req, .group = group_of(req->cse, req->target.resource), .budget = MOST_LOOKS};
 	enum rsc code = check_child_type(req);
 
-	if (code == RSC_NONE)
-		code = check_requested(req, fan.group);
 	if (code != RSC_NONE)
 		return code;
 	if (fan.group->count == 0)
 		return req_fail(req, RSC_NO_MEMBERS, "the group has no members");
 	fan.targets = arena_alloc(&req->arena, fan.group->count * sizeof(*fan.targets));
-	add_targets(&fan);
+	code = add_targets(&fan);
+	if (code != RSC_NONE)
+		return code;
 	return fanout_start(req, fan.targets, fan.count, fan.is_nested);
 }
 

@@ -93,9 +93,10 @@ static void resolve(struct cse *cse, struct resource *resource)
 		if (found == FOUND_HERE) {
 			member->virtual_ = target.virtual_;
 			reference_set(&member->reference, &group->holder,
-				      target.instance ? target.instance : target.resource->key);
+				      target.instance ? target.instance : target.resource->key,
+				      target.instance ? target.resource->key : 0);
 		} else if (found == FOUND_NOTHING) {
-			reference_set(&member->reference, &group->holder, 0);
+			reference_set(&member->reference, &group->holder, 0, 0);
 		}
 	}
 }
@@ -136,47 +137,69 @@ static void forget(struct request *req, struct resource *resource)
 
 /* ---- membership ---- */
 
-enum { DEEPEST = 8 }; /* groups within groups */
-
-static bool lists(struct cse *cse, struct resource *resource, uint64_t key, struct str id, unsigned depth);
-
-static bool is_in_subgroup(struct cse *cse, const struct group *group, uint64_t key, struct str id, unsigned depth)
+struct wanted wanted_member(struct cse *cse, struct str id)
 {
-	for (size_t i = 0; i < group->count && depth < DEEPEST; i++) {
-		struct target target;
+	struct wanted wanted = {.id = id, .budget = MOST_LOOKS};
+	struct target target;
 
-		if (group_is_fanout(group->members[i].virtual_) &&
-		    cse_find(cse, group->members[i].id, &target) == FOUND_HERE &&
-		    lists(cse, target.resource, key, id, depth + 1))
-			return true;
+	wanted.found = cse_find(cse, id, &target);
+	if (wanted.found == FOUND_HERE) {
+		wanted.key = target.instance ? target.instance : target.resource->key;
+		wanted.virtual_ = target.virtual_;
 	}
+	return wanted;
+}
+
+struct member *group_find(const struct group *group, const struct wanted *wanted)
+{
+	struct reference *r = NULL;
+
+	if (wanted->found == FOUND_HERE) {
+		while ((r = holder_find(&group->holder, wanted->key, r))) {
+			struct member *member = container_of(r, struct member, reference);
+
+			if (member->virtual_ == wanted->virtual_)
+				return member;
+		}
+		return NULL;
+	}
+	for (size_t i = 0; i < group->count && wanted->found == FOUND_ELSEWHERE; i++)
+		if (!group->members[i].reference.holder && str_eq(group->members[i].id, wanted->id))
+			return &group->members[i];
+	return NULL;
+}
+
+static bool lists(struct cse *cse, struct resource *resource, struct wanted *wanted, unsigned depth)
+{
+	const struct group *group;
+
+	if (depth > DEEPEST)
+		return false;
+	group = group_of(cse, resource);
+	if (group_find(group, wanted))
+		return true;
+	if (wanted->budget < group->count)
+		return false;
+	wanted->budget -= group->count;
+	for (size_t i = 0; i < group->count; i++)
+		if (group_lists_below(cse, &group->members[i], wanted, depth))
+			return true;
 	return false;
 }
 
-/* key: of what id stands for here, or 0. */
-static bool lists(struct cse *cse, struct resource *resource, uint64_t key, struct str id, unsigned depth)
+bool group_lists_below(struct cse *cse, const struct member *member, struct wanted *wanted, unsigned depth)
 {
-	const struct group *group = group_of(cse, resource);
+	struct target target;
 
-	if (key && holder_lists(&group->holder, key))
-		return true;
-	for (size_t i = 0; !key && i < group->count; i++)
-		if (!group->members[i].reference.holder && str_eq(group->members[i].id, id))
-			return true;
-	return is_in_subgroup(cse, group, key, id, depth);
+	return group_is_fanout(member->virtual_) && cse_find(cse, member->id, &target) == FOUND_HERE &&
+	       lists(cse, target.resource, wanted, depth + 1);
 }
 
 static bool has_member(struct cse *cse, const struct resource *resource, struct str id)
 {
-	struct target target;
-	enum found found = cse_find(cse, id, &target);
-	uint64_t key = 0;
+	struct wanted wanted = wanted_member(cse, id);
 
-	if (found == FOUND_HERE)
-		key = target.instance ? target.instance : target.resource->key;
-	else if (found != FOUND_ELSEWHERE)
-		return false;
-	return lists(cse, (struct resource *)(uintptr_t)resource, key, id, 0);
+	return lists(cse, (struct resource *)(uintptr_t)resource, &wanted, 0);
 }
 
 /* ---- CREATE and UPDATE ---- */

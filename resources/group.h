@@ -5,6 +5,8 @@
 #include "cse/core/cse.h"
 #include "cse/core/hooks.h"
 
+enum { DEEPEST = 8, MOST_LOOKS = 100000 };
+
 #define FANOUT_POINT "fanOutPoint"
 
 struct member {
@@ -24,6 +26,21 @@ struct group {
 
 /* The group's members, with references to those that are here. */
 const struct group *group_of(struct cse *cse, struct resource *resource);
+
+/* Somebody who may be a member, directly or in a sub-group that a member ending in /fopt leads to. */
+struct wanted {
+	struct str id;
+	enum found found;
+	uint64_t key; /* of a resource or an instance here */
+	const struct virtual_def *virtual_;
+	size_t budget; /* members that may still be looked at */
+};
+struct wanted wanted_member(struct cse *cse, struct str id);
+/* The direct member; NULL: none. */
+struct member *group_find(const struct group *group, const struct wanted *wanted);
+/* Is the member a sub-group that has it? Up to DEEPEST groups down and while the budget lasts. depth 0: from outside.
+ */
+bool group_lists_below(struct cse *cse, const struct member *member, struct wanted *wanted, unsigned depth);
 bool group_is_fanout(const struct virtual_def *virtual_);
 /* memberType; 0: mixed. */
 uint64_t group_member_type(const struct cse *cse, const struct resource *resource);

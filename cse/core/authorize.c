@@ -75,16 +75,16 @@ bool may_by_set(const struct request *req, struct policy_set *set, const struct 
 	return is_admin(req) || (!is_false_admin(req) && policy_set_permits(req, set, privilege, target, false));
 }
 
-/* Who links other policies to a resource needs UPDATE in selfPrivileges of one that is linked now: TS-0001 9.6.1.3.2.
- */
+/* Who links other policies needs UPDATE in selfPrivileges of one that is linked now: TS-0001 9.6.1.3.2. */
 static bool may_link(const struct request *req, const struct resource *resource)
 {
-	if (!resource->policies)
+	struct policy_set *set = resource->policies;
+
+	if (!set)
 		return may(req, resource, PRIVILEGE_UPDATE);
 	if (is_admin(req))
 		return true;
-	return !is_false_admin(req) &&
-	       policy_set_permits(req, resource->policies, PRIVILEGE_UPDATE, resource->type, true);
+	return !is_false_admin(req) && policy_set_permits(req, set, PRIVILEGE_UPDATE, resource->type, true);
 }
 
 /* Does the content, which has not been validated yet, set or delete accessControlPolicyIDs? */

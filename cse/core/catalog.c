@@ -230,10 +230,11 @@ void catalog_drop_labels(struct resource *resource)
 
 bool catalog_next_string(struct str *rest, struct str *raw)
 {
-	const char *at = rest->len ? memchr(rest->ptr, '"', rest->len) : NULL, *end, *past = rest->ptr + rest->len;
+	const char *at = rest->len ? memchr(rest->ptr, '"', rest->len) : NULL, *end, *past;
 
 	if (!at)
 		return false;
+	past = rest->ptr + rest->len;
 	for (end = ++at; end < past && *end != '"'; end++)
 		if (*end == '\\')
 			end++;

@@ -51,9 +51,10 @@ struct list *fanout_noted(struct fanout *fan)
 
 /* ---- the answer ---- */
 
-static void print_string(struct strbuf *out, const char *name, struct str text)
+/* Response parameters go by the short names of the request's: TS-0004 8.2.2. */
+static void print_string(struct strbuf *out, enum parameter parameter, struct str text)
 {
-	strbuf_addf(out, ",\"%s\":", name);
+	strbuf_addf(out, ",\"%s\":", parameter_defs[parameter].short_name);
 	strbuf_add_json(out, text);
 }
 
@@ -67,11 +68,11 @@ static void print_answer(struct fanout *fan, const struct request *member, struc
 
 	whose->start = out->len;
 	strbuf_addf(out, "{\"rsc\":%d", rsc);
-	print_string(out, "rqi", member->param[PARAM_requestIdentifier]);
-	print_string(out, "to", member->param[PARAM_from].ptr ? member->param[PARAM_from] : STR(""));
-	print_string(out, "fr", whose->target.id);
+	print_string(out, PARAM_requestIdentifier, member->param[PARAM_requestIdentifier]);
+	print_string(out, PARAM_to, member->param[PARAM_from].ptr ? member->param[PARAM_from] : STR(""));
+	print_string(out, PARAM_from, whose->target.id);
 	if (request_has(member, PARAM_releaseVersionIndicator))
-		print_string(out, "rvi", member->param[PARAM_releaseVersionIndicator]);
+		print_string(out, PARAM_releaseVersionIndicator, member->param[PARAM_releaseVersionIndicator]);
 	if (answer->is_partial)
 		strbuf_addf(out, ",\"cnst\":1,\"cnot\":%llu", (unsigned long long)answer->offset);
 	if (fits && answer->content.len) {

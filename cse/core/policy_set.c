@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { MEMO_SIZE = 1 << 15, MEMO_WAYS = 2, NAME_SIZE = 26, BY_SELF = 0x80 };
+enum { MEMO_SIZE = 1 << 16, MEMO_WAYS = 2, NAME_SIZE = 26, BY_SELF = 0x80 };
 
 /* One decision, as large as a line of the processor's cache. An empty one has set 0. */
 struct verdict {

@@ -26,11 +26,14 @@ void holder_finish(struct holder *holder)
 	list_remove(&holder->link);
 }
 
-void reference_set(struct reference *reference, struct holder *holder, uint64_t key)
+void reference_set(struct reference *reference, struct holder *holder, uint64_t key, uint64_t parent)
 {
 	list_init(&reference->stale);
 	reference->holder = holder;
 	reference->key = key;
+	reference->parent = parent;
+	if (parent)
+		map_add(&holder->references->by_parent, &reference->by_parent, hash_of(parent));
 	if (key)
 		map_add(&holder->references->by_key, &reference->by_key, hash_of(key));
 	else
@@ -42,6 +45,8 @@ void reference_clear(struct reference *reference)
 	if (!reference->holder)
 		return;
 	list_remove(&reference->stale);
+	if (reference->parent)
+		map_remove(&reference->holder->references->by_parent, &reference->by_parent);
 	if (reference->key)
 		map_remove(&reference->holder->references->by_key, &reference->by_key);
 	reference->holder = NULL;
@@ -61,24 +66,37 @@ static struct reference *next_of(const struct reference *reference)
 	return node ? container_of(node, struct reference, by_key) : NULL;
 }
 
-bool holder_lists(const struct holder *holder, uint64_t key)
+struct reference *holder_find(const struct holder *holder, uint64_t key, const struct reference *previous)
 {
-	struct reference *r = first_of(holder->references, key);
+	struct reference *r = previous ? next_of(previous) : first_of(holder->references, key);
 
-	for (; r; r = next_of(r))
-		if (r->key == key && r->holder == holder)
-			return true;
-	return false;
+	while (r && (r->key != key || r->holder != holder))
+		r = next_of(r);
+	return r;
+}
+
+static void mark_stale(struct references *references, struct reference *reference)
+{
+	if (list_empty(&reference->stale))
+		list_push(&references->stale, &reference->stale);
 }
 
 void references_note_removal(struct cse *cse, uint64_t key)
 {
 	struct references *references = &cse->references;
-	struct reference *r = references->by_key.count ? first_of(references, key) : NULL;
+	struct map_node *node;
 
-	for (; r; r = next_of(r))
-		if (r->key == key && list_empty(&r->stale))
-			list_push(&references->stale, &r->stale);
+	if (references->by_key.count == 0)
+		return;
+	for (struct reference *r = first_of(references, key); r; r = next_of(r))
+		if (r->key == key)
+			mark_stale(references, r);
+	for (node = map_first(&references->by_parent, hash_of(key)); node; node = map_next(node)) {
+		struct reference *r = container_of(node, struct reference, by_parent);
+
+		if (r->parent == key)
+			mark_stale(references, r);
+	}
 }
 
 static bool is_in_tree(const struct cse *cse, const struct resource *resource)
@@ -136,4 +154,5 @@ void references_stop(struct references *references)
 {
 	loop_remove_hook(references->cse->loop, &references->end_of_round);
 	map_finish(&references->by_key);
+	map_finish(&references->by_parent);
 }

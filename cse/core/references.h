@@ -14,7 +14,7 @@ struct cse;
 struct resource;
 
 struct references {
-	struct map by_key;
+	struct map by_key, by_parent;
 	struct list stale;	/* struct reference: what they name is gone */
 	struct list unresolved; /* struct holder */
 	struct loop_hook end_of_round;
@@ -29,10 +29,11 @@ struct holder {
 };
 
 struct reference {
-	struct map_node by_key;
+	struct map_node by_key, by_parent;
 	struct list stale;
 	struct holder *holder;
-	uint64_t key; /* of a resource or an instance; 0: none */
+	uint64_t key;	 /* of a resource or an instance; 0: none */
+	uint64_t parent; /* of an instance: its parent's; 0: no instance */
 };
 
 /* A holder must not move while it has references. */
@@ -42,12 +43,12 @@ void holder_announce(struct holder *holder);
 void holder_finish(struct holder *holder);
 
 /* From {0}. key 0: what is named does not exist, so the holder is to forget it. */
-void reference_set(struct reference *reference, struct holder *holder, uint64_t key);
+void reference_set(struct reference *reference, struct holder *holder, uint64_t key, uint64_t parent);
 void reference_clear(struct reference *reference);
-/* Does this holder list the resource or instance with this key? */
-bool holder_lists(const struct holder *holder, uint64_t key);
+/* This holder's references to the resource or instance with this key, one after the other; NULL at the end. */
+struct reference *holder_find(const struct holder *holder, uint64_t key, const struct reference *previous);
 
-/* A resource or instance is removed. */
+/* A resource, with its instances, or one instance is removed. */
 void references_note_removal(struct cse *cse, uint64_t key);
 
 void references_start(struct references *references, struct cse *cse);

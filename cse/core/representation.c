@@ -66,8 +66,15 @@ static enum rsc check_supported(struct request *req)
 	return RSC_NONE;
 }
 
-/* Whoever links what is no policy locks everybody out: it is refused, whether there is nothing or something else. What
- * another CSE hosts is taken as it is. */
+static bool is_policy(const struct target *target)
+{
+	const struct type_hooks *hooks = target->resource->type->hooks;
+
+	return !target->virtual_ && !target->instance && hooks && hooks->policy;
+}
+
+/* Whoever links what is no policy locks everybody out: it is refused, whether there is nothing or something else.
+ * What another CSE hosts is taken as it is. */
 static enum rsc check_linked(struct request *req)
 {
 	struct value list = attrs_get(&req->attrs, ATTR_accessControlPolicyIDs);
@@ -75,18 +82,12 @@ static enum rsc check_linked(struct request *req)
 	if (value_is_absent(list) || value_type(list) != VALUE_ARRAY)
 		return RSC_NONE;
 	for (struct value v = value_first(list); !value_is_absent(v); v = value_next(list, v)) {
-		const struct type_hooks *hooks;
 		struct target target;
 		enum found found = cse_find(req->cse, value_string(v, &req->arena), &target);
 
-		if (found == FOUND_ELSEWHERE)
-			continue;
-		hooks = found == FOUND_HERE && !target.virtual_ && !target.instance ? target.resource->type->hooks
-										    : NULL;
-		if (!hooks || !hooks->policy)
-			return req_fail(
-				req, RSC_BAD_REQUEST,
-				"accessControlPolicyIDs (acpi): names what is no <accessControlPolicy> of this CSE");
+		if (found != FOUND_ELSEWHERE && (found != FOUND_HERE || !is_policy(&target)))
+			return req_fail(req, RSC_BAD_REQUEST,
+					"accessControlPolicyIDs (acpi): names what is no <accessControlPolicy> here");
 	}
 	return RSC_NONE;
 }

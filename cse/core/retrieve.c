@@ -14,7 +14,7 @@ enum rsc follow_virtual(struct request *req)
 		return RSC_NONE;
 	hooks = virtual_find(req->cse, req->target.virtual_->long_name);
 	if (!hooks->redirect)
-		return RSC_NONE; /* it performs the operation itself */
+		return RSC_NONE; /* it stands for nothing, but does something */
 	code = hooks->redirect(req, &req->target);
 	if (code != RSC_NONE)
 		return code;

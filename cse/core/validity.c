@@ -154,8 +154,9 @@ static bool is_registree(struct request *req, struct str id)
 {
 	struct target target;
 
-	return id.len && !memchr(id.ptr, '/', id.len) && cse_find(req->cse, id, &target) == FOUND_HERE &&
-	       !target.virtual_ && !target.instance && target.resource->type->flags & REGISTRATION;
+	if (id.len == 0 || memchr(id.ptr, '/', id.len) || cse_find(req->cse, id, &target) != FOUND_HERE)
+		return false;
+	return !target.instance && target.resource->type->flags & REGISTRATION;
 }
 
 /* TS-0004 7.3.2.1 to the letter: who is not registered, or comes without a security association that it needs. */

@@ -150,6 +150,9 @@ BAD_VALUES = {
     "cse.releases": ["", "2a,", "x", "3 4", "33a"],
     "cse.ae-originators": ["C*,", "C/*", " "],
     "cse.points-of-access": ["x", "http://", "http://a, b"],
+    "access.strict": ["", "true"],
+    "access.base-create": ["acp", "container,", "container node"],
+    "registration.require-subscription": ["1"],
     "http.listen": ["", "8080", ":8080", "localhost", "localhost:", "localhost:65536", "localhost:-1", "::1:80",
                     "[]:80", "localhost:80x"],
     "http.root": ["/", "x", "/x/", "/a//b", "/a?b", "/a b"],
@@ -186,6 +189,7 @@ def _():
     good = {"http.listen": ["[::1]:0", "localhost:65535", "0.0.0.0:80"], "http.root": ["/a", "/a/b.c"],
             "http.max-body": ["1K", "64M", "1048577"], "cse.ae-originators": ["", "*", "C*, S123"],
             "http.cors-origins": ["*", "https://a.example:8443,http://b"], "cse.releases": ["5", "2a, 3"],
+            "access.base-create": ["", "accessControlPolicy", "container, node,AE"],
             "cse.points-of-access": ["http://a.example/x,coap://b"], "cse.type": ["IN", "MN", "ASN"],
             "container.default-mbs": ["0", "1G", "9223372036854775807"]}
     for key, values in good.items():

@@ -105,7 +105,8 @@ static bool group_has(const struct model_resource *group, const char *from)
 	return false;
 }
 
-static bool originator_holds(const struct model *model, const struct model_rule *rule, const struct model_request *request)
+static bool originator_holds(const struct model *model, const struct model_rule *rule,
+			     const struct model_request *request)
 {
 	for (int i = 0; i < rule->originators; i++) {
 		const char *originator = rule->originator[i];
@@ -134,8 +135,8 @@ static bool window_holds(const struct model_window *window, int64_t now_s)
 	struct tm tm;
 
 	gmtime_r(&now, &tm);
-	return tm.tm_min >= window->minute_from && tm.tm_min <= window->minute_to && tm.tm_hour % window->hour_step == 0 &&
-	       (window->weekday < 0 || window->weekday == tm.tm_wday);
+	return tm.tm_min >= window->minute_from && tm.tm_min <= window->minute_to &&
+	       tm.tm_hour % window->hour_step == 0 && (window->weekday < 0 || window->weekday == tm.tm_wday);
 }
 
 /* Into 128 bits, IPv4 as ::ffff:0:0/96. */
@@ -221,8 +222,8 @@ static bool rules_hold(const struct model *model, const struct model_rules *rule
 	return result;
 }
 
-static bool policies_hold(const struct model *model, const struct model_resource *r, const struct model_request *request,
-			  int target_ty, bool self)
+static bool policies_hold(const struct model *model, const struct model_resource *r,
+			  const struct model_request *request, int target_ty, bool self)
 {
 	for (int i = 0; i < r->policies; i++) {
 		int policy = find(model, r->policy[i], 1);

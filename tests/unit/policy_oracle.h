@@ -1,4 +1,5 @@
-/* policy_oracle: a slow and obvious implementation of TS-0003 7.1 over a simple model of resources, to compare decisions with. */
+/* policy_oracle: a slow and obvious implementation of TS-0003 7.1 over a simple model of resources, to compare
+ * decisions with. */
 #ifndef TESTS_UNIT_POLICY_ORACLE_H
 #define TESTS_UNIT_POLICY_ORACLE_H
 

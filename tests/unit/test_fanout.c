@@ -59,7 +59,8 @@ static int set_up(void **state)
 	types = registry_types(&count);
 	f->schema = schema_create(types, count);
 	assert_int_equal(store_find("memory")->open("", &f->log, &f->store, message, sizeof(message)), 0);
-	assert_int_equal(cse_open(&own, f->loop, &f->clock, &f->log, f->schema, f->store, &f->cse, message, sizeof(message)), 0);
+	assert_int_equal(
+		cse_open(&own, f->loop, &f->clock, &f->log, f->schema, f->store, &f->cse, message, sizeof(message)), 0);
 	return 0;
 }
 
@@ -242,14 +243,43 @@ static void a_loop_ends(void **state)
 	assert_int_equal(f->good[fan], 2); /* h itself, and c1 the second time */
 }
 
+/* The outer one answers while the inner one is at work, which then ends by itself. */
+static void nested_fan_outs_that_run_out_of_time_leave_nothing_behind(void **state)
+{
+	struct fixture *f = *state;
+	unsigned fan;
+
+	make_group(f);
+	submit(f, "1", "cse-in", "9", STR("{\"m2m:grp\":{\"rn\":\"h\",\"mnm\":9,\"mid\":[\"cse-in/g/fopt\"]}}"));
+	submit(f, "1", "cse-in", "9", STR("{\"m2m:grp\":{\"rn\":\"k\",\"mnm\":9,\"mid\":[\"cse-in/h/fopt\"]}}"));
+	settle(f);
+	for (unsigned rounds = 0; rounds < 12; rounds++) {
+		fan = submit(f, "1", "cse-in/k/fopt", "4", STR("{\"m2m:cin\":{\"con\":\"x\"}}"));
+		clock_advance(&f->clock, 2 * INT64_C(1000000));
+		for (unsigned i = 0; i < rounds; i++)
+			go_round(f);
+		clock_advance(&f->clock, 9 * INT64_C(1000000));
+		settle(f);
+		assert_int_equal(f->rsc[fan], RSC_GROUP_MEMBERS_NOT_RESPONDED);
+		for (unsigned i = 0; i < 100 && !cse_is_idle(f->cse); i++) {
+			clock_advance(&f->clock, 1000000);
+			go_round(f);
+		}
+		assert_true(cse_is_idle(f->cse));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(others_are_served_between_the_slices_of_a_fan_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_fan_outs_go_on_side_by_side, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_fan_out_that_runs_out_of_time_answers_with_what_there_is, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_fan_out_that_runs_out_of_time_answers_with_what_there_is, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_fan_out_of_delete_empties_the_group, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_loop_ends, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(nested_fan_outs_that_run_out_of_time_leave_nothing_behind, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

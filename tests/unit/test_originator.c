@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 static const struct home home = {{"sp.example", 10}, {"id-in", 5}};
@@ -47,10 +48,12 @@ static void all_forms_of_an_identifier_are_the_same(void **state)
 static void another_entity_is_another(void **state)
 {
 	static const struct example examples[] = {
-		{"Cx", "Cy", false},	       {"Cx", "Cxx", false},	       {"Cx", "/id-mn/Cx", false},
-		{"Cx", "//other/id-in/Cx", false}, {"/id-mn/Cx", "Cx", false},	       {"/id-in", "Cx", false},
-		{"Cx", "/id-in", false},       {"/id-mn", "/id-in", false},	       {"id-in", "/id-in", false},
-		{"//sp.example/Cx", "Cx", false}, {"Cx", "cx", false},		       {"/id-mn", "/id-mn/Cx", false},
+		{"Cx", "Cy", false},	    {"Cx", "Cxx", false},
+		{"Cx", "/id-mn/Cx", false}, {"Cx", "//other/id-in/Cx", false},
+		{"/id-mn/Cx", "Cx", false}, {"/id-in", "Cx", false},
+		{"Cx", "/id-in", false},    {"/id-mn", "/id-in", false},
+		{"id-in", "/id-in", false}, {"//sp.example/Cx", "Cx", false},
+		{"Cx", "cx", false},	    {"/id-mn", "/id-mn/Cx", false},
 	};
 
 	(void)state;
@@ -95,8 +98,8 @@ static void a_wildcard_stands_for_any_run_within_a_segment(void **state)
 static void a_pattern_has_no_other_special_characters(void **state)
 {
 	static const struct example examples[] = {
-		{"C?", "Cx", false}, {"C[a-z]", "Cx", false}, {"C.", "Cx", false}, {"C+", "CC", false}, {"C.*", "Cx", false},
-		{"C?", "C?", true},
+		{"C?", "Cx", false}, {"C[a-z]", "Cx", false}, {"C.", "Cx", false},
+		{"C+", "CC", false}, {"C.*", "Cx", false},    {"C?", "C?", true},
 	};
 
 	(void)state;
@@ -106,9 +109,15 @@ static void a_pattern_has_no_other_special_characters(void **state)
 static void a_name_of_the_whole_domain_needs_no_cse(void **state)
 {
 	static const struct example examples[] = {
-		{"/SmyAE*", "/SmyAE1", true},	    {"/SmyAE*", "SmyAE1", true},	{"SmyAE1", "/SmyAE1", true},
-		{"/SmyAE1", "SmyAE1", true},	    {"//sp.example/S988", "S988", true}, {"//m2msp.org/S988", "S988", false},
-		{"/CmyAE", "CmyAE", false},	    {"/id-mn/S*", "/S1", false},	{"S*", "/S1", false},
+		{"/SmyAE*", "/SmyAE1", true},
+		{"/SmyAE*", "SmyAE1", true},
+		{"SmyAE1", "/SmyAE1", true},
+		{"/SmyAE1", "SmyAE1", true},
+		{"//sp.example/S988", "S988", true},
+		{"//m2msp.org/S988", "S988", false},
+		{"/CmyAE", "CmyAE", false},
+		{"/id-mn/S*", "/S1", false},
+		{"S*", "/S1", false},
 		{"//m2msp.org/S988", "//m2msp.org/S988", true},
 	};
 
@@ -119,9 +128,11 @@ static void a_name_of_the_whole_domain_needs_no_cse(void **state)
 static void a_domain_stands_for_everybody_in_it(void **state)
 {
 	static const struct example examples[] = {
-		{"//sp.example", "Cx", true},		{"//sp.example", "/id-mn/Cx", true}, {"//sp.example", "/id-mn", true},
-		{"//sp.example", "//other/id/C", false}, {"//other", "//other/id/C", true},  {"//other", "Cx", false},
-		{"//*", "//any/id", true},		{"//*.example", "Cx", true},	     {"//sub.sp.example", "Cx", false},
+		{"//sp.example", "Cx", true},	   {"//sp.example", "/id-mn/Cx", true},
+		{"//sp.example", "/id-mn", true},  {"//sp.example", "//other/id/C", false},
+		{"//other", "//other/id/C", true}, {"//other", "Cx", false},
+		{"//*", "//any/id", true},	   {"//*.example", "Cx", true},
+		{"//sub.sp.example", "Cx", false},
 	};
 
 	(void)state;
@@ -130,8 +141,8 @@ static void a_domain_stands_for_everybody_in_it(void **state)
 
 static void what_has_no_form_of_an_identifier_is_none(void **state)
 {
-	static const char *const texts[] = {"", "/", "//", "///", "//sp.example/", "//sp.example//x", "/id-in/", "a/b", "/a/b/c",
-					    "//d/a/b/c", "/id-in//x"};
+	static const char *const texts[] = {"",	       "/",   "//",	"///",	     "//sp.example/", "//sp.example//x",
+					    "/id-in/", "a/b", "/a/b/c", "//d/a/b/c", "/id-in//x"};
 	struct identity id;
 
 	(void)state;

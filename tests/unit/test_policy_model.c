@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include <arpa/inet.h>
+
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -94,12 +95,26 @@ static int ask(struct fixture *f, const struct model_request *from, int op, cons
 
 static struct model_request random_request(struct fixture *f)
 {
-	static const char *const froms[] = {"C0", "C1", "C2", "C3", "C4", "Cxay", "Cnobody", "/id-mn", "/id-mn/C1", "/id-far/C1",
-					    "//other.example/id/C1", "//other.example/id", "/id-in/C0",
-					    "//sp.example/id-in/C2", "CAdmin", "guard@x.example"};
-	static const char *const addresses[] = {NULL, "10.1.2.3", "10.2.0.1", "192.0.2.1", "192.0.2.9",
-						"2001:db8::5", "2001:db9::5", "2001:dba::5"};
-	static const char *const roles[] = {NULL, NULL, "guard@x.example", "cook@x.example", "cook@x.example+guard@x.example"};
+	static const char *const froms[] = {"C0",
+					    "C1",
+					    "C2",
+					    "C3",
+					    "C4",
+					    "Cxay",
+					    "Cnobody",
+					    "/id-mn",
+					    "/id-mn/C1",
+					    "/id-far/C1",
+					    "//other.example/id/C1",
+					    "//other.example/id",
+					    "/id-in/C0",
+					    "//sp.example/id-in/C2",
+					    "CAdmin",
+					    "guard@x.example"};
+	static const char *const addresses[] = {NULL,	     "10.1.2.3",    "10.2.0.1",	   "192.0.2.1",
+						"192.0.2.9", "2001:db8::5", "2001:db9::5", "2001:dba::5"};
+	static const char *const roles[] = {NULL, NULL, "guard@x.example", "cook@x.example",
+					    "cook@x.example+guard@x.example"};
 	struct model_request request = {.roles = ANY(f, roles), .address = ANY(f, addresses)};
 
 	if (below(f, 2) == 0)
@@ -129,7 +144,8 @@ static void random_object(struct fixture *f, struct model_object *object)
 
 static void random_context(struct fixture *f, struct model_context *context)
 {
-	static const char *const ranges[] = {"10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "192.0.2.0/31", "0.0.0.0/0", "2001:db8::/32",
+	static const char *const ranges[] = {"10.0.0.0/8",	    "10.1.0.0/16", "10.1.2.3",
+					     "192.0.2.0/31",	    "0.0.0.0/0",   "2001:db8::/32",
 					     "::ffff:10.0.0.0/104", "2001:db8::5", "2001:db8::/31"};
 
 	context->has_window = below(f, 2);
@@ -147,13 +163,32 @@ static void random_context(struct fixture *f, struct model_context *context)
 static void random_rule(struct fixture *f, struct model_rule *rule)
 {
 	static const char *const originators[] = {
-		"all", "C0", "C1", "C2", "/id-in/C3", "//sp.example/id-in/C4", "C*", "Cx*y", "*", "/id-mn", "/id-mn/C*", "/id-*/C1",
-		"/*", "//other.example", "//*/id/C1", "//sp.example", "guard@x.example", "g0", "cse-in/g1", "/id-in/cse-in/g2",
+		"all",
+		"C0",
+		"C1",
+		"C2",
+		"/id-in/C3",
+		"//sp.example/id-in/C4",
+		"C*",
+		"Cx*y",
+		"*",
+		"/id-mn",
+		"/id-mn/C*",
+		"/id-*/C1",
+		"/*",
+		"//other.example",
+		"//*/id/C1",
+		"//sp.example",
+		"guard@x.example",
+		"g0",
+		"cse-in/g1",
+		"/id-in/cse-in/g2",
 	};
 
 	rule->originators = 1 + (int)below(f, MOST_ITEMS);
 	for (int i = 0; i < rule->originators; i++)
-		snprintf(rule->originator[i], TEXT, "%s", originators[below(f, 4) ? 1 + below(f, COUNT(originators) - 1) : 0]);
+		snprintf(rule->originator[i], TEXT, "%s",
+			 originators[below(f, 4) ? 1 + below(f, COUNT(originators) - 1) : 0]);
 	rule->operations = (int)(below(f, 3) ? below(f, 64) : 63);
 	rule->contexts = below(f, 3) ? 0 : 1 + (int)below(f, 2);
 	for (int i = 0; i < rule->contexts; i++)
@@ -177,8 +212,8 @@ static void write_context(struct strbuf *out, const struct model_context *contex
 
 	strbuf_add_char(out, '{');
 	if (context->has_window) {
-		strbuf_addf(out, "\"actw\":[\"* %d-%d */%d * * ", context->window.minute_from, context->window.minute_to,
-			    context->window.hour_step);
+		strbuf_addf(out, "\"actw\":[\"* %d-%d */%d * * ", context->window.minute_from,
+			    context->window.minute_to, context->window.hour_step);
 		if (context->window.weekday < 0)
 			STRBUF_LIT(out, "* *\"]");
 		else
@@ -258,7 +293,8 @@ static int random_resource(struct fixture *f, int ty)
 	for (int tries = 0; tries < 40; tries++) {
 		int i = tries || below(f, 2) ? (int)below(f, MOST_RESOURCES) : f->resource;
 
-		if (f->model.resource[i].exists && (!ty || f->model.resource[i].ty == ty) && model_lives(&f->model, i)) {
+		if (f->model.resource[i].exists && (!ty || f->model.resource[i].ty == ty) &&
+		    model_lives(&f->model, i)) {
 			f->resource = i;
 			return i;
 		}
@@ -350,7 +386,11 @@ static void write_resource(struct fixture *f, const struct model_resource *r)
 {
 	struct strbuf *out = &f->content;
 
-	strbuf_addf(out, "{\"m2m:%s\":{\"rn\":\"%s\"", r->ty == TY_POLICY ? "acp" : r->ty == TY_CNT ? "cnt" : "grp", r->name);
+	strbuf_addf(out, "{\"m2m:%s\":{\"rn\":\"%s\"",
+		    r->ty == TY_POLICY ? "acp"
+		    : r->ty == TY_CNT  ? "cnt"
+				       : "grp",
+		    r->name);
 	write_expiration(out, r);
 	if (r->has_policies) {
 		strbuf_add_char(out, ',');
@@ -387,11 +427,12 @@ static const char *stem_of(const char *from)
 }
 
 /* Did it happen? A group is refused otherwise if its members may not be seen. */
-static bool judge(struct fixture *f, const char *what, const struct model_request *request, const char *to, bool expected)
+static bool judge(struct fixture *f, const char *what, const struct model_request *request, const char *to,
+		  bool expected)
 {
 	if ((f->rsc != RSC_ORIGINATOR_HAS_NO_PRIVILEGE) != expected)
-		fail_msg("%s %s as %s: %s, but came %d %s", what, to, request->from, expected ? "permitted" : "refused", f->rsc,
-			 f->answer);
+		fail_msg("%s %s as %s: %s, but came %d %s", what, to, request->from, expected ? "permitted" : "refused",
+			 f->rsc, f->answer);
 	expected ? f->permitted++ : f->refused++;
 	if (expected && !rsc_is_success((enum rsc)f->rsc) && f->rsc != RSC_RECEIVER_HAS_NO_PRIVILEGE)
 		fail_msg("%s %s as %s: came %d %s", what, to, request->from, f->rsc, f->answer);
@@ -580,7 +621,8 @@ static void register_all(struct fixture *f)
 		snprintf(r->creator, TEXT, "C%d", i);
 		snprintf(r->path, sizeof(r->path), "cse-in/%s", r->name);
 		snprintf(request.from, TEXT, "C%d", i);
-		strbuf_addf(&f->content, "{\"m2m:ae\":{\"rn\":\"%s\",\"api\":\"N1\",\"rr\":false,\"srv\":[\"3\"]}}", r->name);
+		strbuf_addf(&f->content, "{\"m2m:ae\":{\"rn\":\"%s\",\"api\":\"N1\",\"rr\":false,\"srv\":[\"3\"]}}",
+			    r->name);
 		assert_int_equal(ask(f, &request, 1, "cse-in", TY_AE_), RSC_CREATED);
 	}
 }
@@ -588,10 +630,21 @@ static void register_all(struct fixture *f)
 static int set_up(void **state)
 {
 	static struct cse_config config = {
-		.id = "/id-in", .name = "cse-in", .type = CSE_IN, .sp_id = "sp.example", .admin = "CAdmin", .releases = "3",
-		.ae_originators = "C*", .base_create = "accessControlPolicy", .points_of_access = "",
-		.decode = {.bytes = 1 << 20, .depth = 32, .tokens = 10000}, .max_requests = 100, .cache_bytes = 1 << 20,
-		.expiration_default_s = INT64_C(3153600000), .expiration_max_s = INT64_C(3153600000), .default_mni = 3,
+		.id = "/id-in",
+		.name = "cse-in",
+		.type = CSE_IN,
+		.sp_id = "sp.example",
+		.admin = "CAdmin",
+		.releases = "3",
+		.ae_originators = "C*",
+		.base_create = "accessControlPolicy",
+		.points_of_access = "",
+		.decode = {.bytes = 1 << 20, .depth = 32, .tokens = 10000},
+		.max_requests = 100,
+		.cache_bytes = 1 << 20,
+		.expiration_default_s = INT64_C(3153600000),
+		.expiration_max_s = INT64_C(3153600000),
+		.default_mni = 3,
 	};
 	struct fixture *f = calloc(1, sizeof(*f));
 	const struct type_def *const *types;
@@ -610,8 +663,9 @@ static int set_up(void **state)
 	f->schema = schema_create(types, count);
 	assert_int_equal(schema_load_builtin(f->schema, message, sizeof(message)), 0);
 	assert_int_equal(store_find("memory")->open("", &f->log, &f->store, message, sizeof(message)), 0);
-	assert_int_equal(cse_open(&config, f->loop, &f->clock, &f->log, f->schema, f->store, &f->cse, message, sizeof(message)),
-			 0);
+	assert_int_equal(
+		cse_open(&config, f->loop, &f->clock, &f->log, f->schema, f->store, &f->cse, message, sizeof(message)),
+		0);
 	register_all(f);
 	return 0;
 }
@@ -631,10 +685,10 @@ static int tear_down(void **state)
 
 static void every_decision_is_the_one_of_the_reference_algorithm(void **state)
 {
-	static void (*const operations[])(struct fixture *f) = {
-		try_create,   try_create,   try_add_instance, try_add_instance,	   try_retrieve, try_retrieve, try_retrieve,
-		try_retrieve, try_retrieve, try_retrieve,     try_retrieve_latest, try_update,	 try_link,     try_delete,
-		pass_time,    pass_time,
+	static void (*const operations[])(struct fixture * f) = {
+		try_create,   try_create,   try_add_instance, try_add_instance, try_retrieve,	     try_retrieve,
+		try_retrieve, try_retrieve, try_retrieve,     try_retrieve,	try_retrieve_latest, try_update,
+		try_link,     try_delete,   pass_time,	      pass_time,
 	};
 	struct fixture *f = *state;
 
@@ -648,7 +702,8 @@ static void every_decision_is_the_one_of_the_reference_algorithm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(every_decision_is_the_one_of_the_reference_algorithm, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(every_decision_is_the_one_of_the_reference_algorithm, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests_name("policy model", tests, NULL, NULL);
