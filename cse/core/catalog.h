@@ -1,8 +1,8 @@
-/* catalog: which structural resources there are, by type and by label, in the order of their keys, which is the order of
- * their creation. Discovery goes by it. Maintained by the tree (tree_attach, tree_detach) and by adopt_text.
+/* catalog: which structural resources there are, by type and by label, in the order of their keys, which is the order
+ * of their creation. Discovery goes by it. Maintained by the tree (tree_attach, tree_detach) and by adopt_text.
  *
- * A list keeps its place for a resource that leaves until half of it is vacant, so that a removal and its undo cost a binary
- * search, and nothing is moved. */
+ * A list keeps its place for a resource that leaves until half of it is vacant, so that a removal and its undo cost a
+ * binary search, and nothing is moved. */
 #ifndef CSE_CORE_CATALOG_H
 #define CSE_CORE_CATALOG_H
 
@@ -28,7 +28,7 @@ struct label {
 	size_t references;
 	struct catalog_list resources;
 	const struct resource *taken_by; /* while a resource takes its labels */
-	struct str text; /* behind the struct; unescaped */
+	struct str text;		 /* behind the struct; unescaped */
 };
 
 struct catalog_type {
@@ -71,6 +71,9 @@ const struct catalog_list *catalog_type(const struct catalog *catalog, unsigned 
 size_t catalog_find(const struct catalog_list *list, uint64_t key);
 /* The place of the first entry created at or after us. Only while times_follow_keys. */
 size_t catalog_find_time(const struct catalog_list *list, int64_t us);
+
+/* Is the resource in exactly the lists that it belongs in? */
+bool catalog_has(const struct catalog *catalog, const struct resource *resource);
 
 /* The next string of a JSON array as printed by this CSE, still escaped; rest begins as the array. False at the end. */
 bool catalog_next_string(struct str *rest, struct str *raw);

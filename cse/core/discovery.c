@@ -5,10 +5,10 @@
 
 #include <stdlib.h>
 
-enum { DEFAULT_RESULTS = 1000, DEFAULT_COST = 100000 };
+enum { DEFAULT_RESULTS = 1000, DEFAULT_COST = 20000 };
 
-/* Offsets from here on are positions that an answer has given (docs/decisions/paging.md): the key of the resource to go on with.
- * They and all keys are integers that every JSON parser keeps. */
+/* Offsets from here on are positions that an answer has given (docs/decisions/discovery.md): the key of the resource to
+ * go on with. They and all keys are integers that every JSON parser keeps. */
 #define POSITION_BASE (UINT64_C(1) << 52)
 /* Positions within a direct child: this, how many bits the distance takes, the child's key, the distance from it. */
 #define WITHIN_BASE (UINT64_C(1) << 62)
@@ -107,7 +107,8 @@ void page_stop_within(struct page *page, uint64_t group, uint64_t key)
 	else if (width < WITHIN_BITS && group >> (WITHIN_BITS - width) == 0)
 		page->offset = WITHIN_BASE + ((uint64_t)width << WITHIN_BITS | group << width | distance);
 	else
-		page->offset = POSITION_BASE + group + 1; /* out of reach: the rest is to be had from the child itself */
+		page->offset =
+			POSITION_BASE + group + 1; /* out of reach: the rest is to be had from the child itself */
 }
 
 static enum rsc store_failed(struct request *req, int error)
@@ -219,7 +220,8 @@ static enum rsc apply_relative_path(struct request *req, struct page *page)
 		struct candidate candidate = {0};
 		struct target target;
 
-		if (!find_applied(req, apply_path(req, structured_address(req, parent, name), req->query->relative_path),
+		if (!find_applied(req,
+				  apply_path(req, structured_address(req, parent, name), req->query->relative_path),
 				  &target))
 			continue;
 		candidate.resource = target.resource;
@@ -302,5 +304,6 @@ enum rsc check_conditions(struct request *req)
 	arena_finish(&effort.work);
 	if (effort.error)
 		return store_failed(req, effort.error);
-	return holds ? RSC_NONE : req_fail(req, RSC_NOT_FOUND, "filterCriteria: the resource does not meet the conditions");
+	return holds ? RSC_NONE
+		     : req_fail(req, RSC_NOT_FOUND, "filterCriteria: the resource does not meet the conditions");
 }

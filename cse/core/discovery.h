@@ -11,7 +11,7 @@ struct hit {
 	struct resource *resource; /* itself, or the parent of the instance */
 	const struct type_def *type;
 	bool is_instance;
-	struct str name, text;	/* of an instance; text only if it is to be shown */
+	struct str name, text;	    /* of an instance; text only if it is to be shown */
 	uint32_t first, last, next; /* nesting: below it, and beside it; an index + 1, 0: none */
 };
 
@@ -26,11 +26,12 @@ struct page {
 /* What part of the matches is asked for. */
 struct paging {
 	uint64_t position; /* key to begin with; 0: at the beginning */
-	uint64_t group;	   /* nested: the direct child that the position is within; 0: whole direct children from there on */
-	uint64_t skip;	   /* how many are left out from there */
-	uint64_t limit;	   /* most in the answer */
-	uint64_t most;	   /* what the CSE sets as the greatest limit */
-	int64_t cost;	   /* how many may be looked at */
+	uint64_t group; /* nested: the direct child that the position is within; 0: whole direct children from there on
+			 */
+	uint64_t skip;	/* how many are left out from there */
+	uint64_t limit; /* most in the answer */
+	uint64_t most;	/* what the CSE sets as the greatest limit */
+	int64_t cost;	/* how many may be looked at */
 };
 
 /* Fills an empty page in the order of keys; 0 or a store error. */

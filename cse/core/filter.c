@@ -60,8 +60,9 @@ static enum rsc check_condition(struct request *req, const struct filter_item *i
 /* TS-0004 7.3.3.17.9: these have conditions of their own. */
 static bool is_excluded(const struct cse *cse, struct str name)
 {
-	static const uint16_t excluded[] = {ATTR_creationTime, ATTR_lastModifiedTime, ATTR_stateTag,	ATTR_expirationTime,
-					    ATTR_labels,       ATTR_resourceType,     ATTR_contentSize, ATTR_contentInfo};
+	static const uint16_t excluded[] = {ATTR_creationTime,	 ATTR_lastModifiedTime, ATTR_stateTag,
+					    ATTR_expirationTime, ATTR_labels,		ATTR_resourceType,
+					    ATTR_contentSize,	 ATTR_contentInfo};
 
 	for (size_t i = 0; i < sizeof(excluded) / sizeof(excluded[0]); i++)
 		if (str_eq(name, name_short(cse->schema, excluded[i])))
@@ -107,8 +108,8 @@ static enum rsc set_end(struct request *req, struct criterion *criterion, enum e
 static enum rsc add_condition(struct request *req, struct query *query, const struct filter_item *item)
 {
 	const struct role *role = &roles[item->tag];
-	struct criterion *criterion = find_criterion(query, role->kind, role->relation, (struct str){0}, req->filter.count,
-						     &req->arena);
+	struct criterion *criterion =
+		find_criterion(query, role->kind, role->relation, (struct str){0}, req->filter.count, &req->arena);
 
 	if (role->end != NO_END)
 		return set_end(req, criterion, role->end, item);
@@ -198,8 +199,8 @@ static enum rsc settle_queries(struct request *req, struct criterion *criterion)
 {
 	criterion->queries = labels_queries(&req->arena, criterion->count);
 	for (unsigned i = 0; i < criterion->count; i++) {
-		const char *wrong = labels_query_parse(labels_query_at(criterion->queries, i), criterion->texts[i],
-						       &req->arena);
+		const char *wrong =
+			labels_query_parse(labels_query_at(criterion->queries, i), criterion->texts[i], &req->arena);
 
 		if (wrong)
 			return req_fail(req, RSC_BAD_REQUEST, "labelsQuery (lbq): %s", wrong);
@@ -247,7 +248,8 @@ enum rsc filter_decode(struct request *req)
 	if (req->filter.count == 0)
 		return RSC_NONE;
 	if (req->op == OP_CREATE)
-		return req_fail(req, RSC_BAD_REQUEST, "filterCriteria (fc): not allowed in %s", operation_name(req->op));
+		return req_fail(req, RSC_BAD_REQUEST, "filterCriteria (fc): not allowed in %s",
+				operation_name(req->op));
 	query = arena_zalloc(&req->arena, sizeof(*query));
 	query->criteria = arena_alloc(&req->arena, req->filter.count * sizeof(query->criteria[0]));
 	query->limit = query->level = UINT64_MAX;

@@ -1,7 +1,7 @@
 /* filter: Filter Criteria, decoded and held against resources. TS-0004 6.3.5.8 and 7.3.3.17, TS-0001 table 8.1.2-2.
  *
- * Conditions of one tag are alternatives; the two ends of an interval (createdAfter and createdBefore, and so on) are one
- * criterion; criteria are joined by filterOperation. Each name of an attribute is a tag of its own. */
+ * Conditions of one tag are alternatives; the two ends of an interval (createdAfter and createdBefore, and so on) are
+ * one criterion; criteria are joined by filterOperation. Each name of an attribute is a tag of its own. */
 #ifndef CSE_CORE_FILTER_H
 #define CSE_CORE_FILTER_H
 
@@ -44,12 +44,12 @@ struct criterion {
 struct query {
 	struct criterion *criteria;
 	unsigned count;
-	bool is_any;	   /* filterOperation OR */
-	bool is_discovery; /* filterUsage discovery */
+	bool is_any;	    /* filterOperation OR */
+	bool is_discovery;  /* filterUsage discovery */
 	bool has_wildcards; /* `*` in attribute values means something */
-	uint64_t limit;	   /* UINT64_MAX: none */
+	uint64_t limit;	    /* UINT64_MAX: none */
 	uint64_t level;
-	uint64_t offset;   /* 0: absent */
+	uint64_t offset; /* 0: absent */
 	struct str relative_path;
 };
 
@@ -57,8 +57,8 @@ struct query {
 struct candidate {
 	struct resource *resource; /* itself, or the parent of the instance */
 	const struct type_def *type;
-	uint64_t instance;	   /* key; 0: a resource */
-	struct instance body;	   /* of the instance, once is_read; valid until the next one is read */
+	uint64_t instance;    /* key; 0: a resource */
+	struct instance body; /* of the instance, once is_read; valid until the next one is read */
 	bool is_read;
 };
 

@@ -1,4 +1,5 @@
-/* labelsQuery: key, NT key, key EQ value, key:value, key NE value, key IN (a, b), key NI (a, b). TS-0004 7.3.3.17.16. */
+/* labelsQuery: key, NT key, key EQ value, key:value, key NE value, key IN (a, b), key NI (a, b). TS-0004 7.3.3.17.16.
+ */
 #include "cse/core/filter.h"
 
 enum labels_operator { LABELS_HAS, LABELS_NT, LABELS_EQ, LABELS_NE, LABELS_IN, LABELS_NI };

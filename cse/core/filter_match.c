@@ -47,7 +47,7 @@ bool matches_wildcards(struct str pattern, struct str text)
 static bool text_matches(struct str pattern, struct str text, bool wildcards)
 {
 	return wildcards && memchr(pattern.ptr, '*', pattern.len) ? matches_wildcards(pattern, text)
-								   : str_eq(pattern, text);
+								  : str_eq(pattern, text);
 }
 
 static bool to_double(struct str text, double *value)
@@ -123,7 +123,8 @@ bool json_matches(struct str json, struct str text, bool wildcards, struct arena
 	switch (json.len ? json.ptr[0] : '\0') {
 	case '"':
 		inner = str_make(json.ptr + 1, json.len - 2);
-		return text_matches(text, memchr(inner.ptr, '\\', inner.len) ? value_unescape(inner, work) : inner, wildcards);
+		return text_matches(text, memchr(inner.ptr, '\\', inner.len) ? value_unescape(inner, work) : inner,
+				    wildcards);
 	case '[':
 		return list_matches(json, text, wildcards, work);
 	case '{':
@@ -300,7 +301,8 @@ static bool type_matches(const struct criterion *criterion, const struct type_de
 	return false;
 }
 
-static bool operations_allowed(struct effort *effort, const struct criterion *criterion, const struct candidate *candidate)
+static bool operations_allowed(struct effort *effort, const struct criterion *criterion,
+			       const struct candidate *candidate)
 {
 	for (unsigned bit = PRIVILEGE_CREATE; bit <= PRIVILEGE_DISCOVERY; bit <<= 1)
 		if (criterion->low & bit && !may(effort->req, candidate->resource, (enum privilege)bit))
@@ -356,7 +358,8 @@ static bool holds_for_instances(struct effort *effort, const struct query *query
 	uint64_t key = instances_latest(parent);
 	bool found = false;
 
-	if (!key || !child.type || !type_may_meet(effort, criterion, child.type) || hides_instances(effort->req, parent))
+	if (!key || !child.type || !type_may_meet(effort, criterion, child.type) ||
+	    hides_instances(effort->req, parent))
 		return false;
 	for (; key && !found && effort->left >= 0; key = series_before(&parent->instances->series, key)) {
 		child.instance = key;
@@ -372,7 +375,7 @@ static bool holds_for_a_child(struct effort *effort, const struct query *query, 
 {
 	if (candidate->instance)
 		return false;
-	list_each(item, &candidate->resource->children) {
+	list_each (item, &candidate->resource->children) {
 		struct candidate child = {.resource = container_of(item, struct resource, siblings)};
 
 		child.type = child.resource->type;

@@ -1,4 +1,5 @@
-/* What lies below a resource, as content: m2m:uril, m2m:rrl, ch, and nested representations. TS-0004 7.5.2, 6.3.5.29. */
+/* What lies below a resource, as content: m2m:uril, m2m:rrl, ch, and nested representations. TS-0004 7.5.2, 6.3.5.29.
+ */
 #include "cse/core/discovery.h"
 
 #include "cse/core/state.h"
@@ -196,7 +197,8 @@ struct str present_with_children(struct request *req, struct page *page)
 {
 	struct strbuf *out = &req->cse->scratch;
 	struct hit target = {.resource = req->target.resource};
-	const struct type_def *type = req->target.instance ? instance_type(req->cse, target.resource) : target.resource->type;
+	const struct type_def *type =
+		req->target.instance ? instance_type(req->cse, target.resource) : target.resource->type;
 
 	strbuf_clear(out);
 	strbuf_addf(out, "{\"%s:%s\":{", type->space, type->short_name);

@@ -1,5 +1,6 @@
-/* The page of a nested listing (result content 4 and 8): a direct child comes with all its descendants that match, or not at
- * all, TS-0001 8.1.2. Only where the first one alone does not fit into an answer is it cut, and goes on in the next. */
+/* The page of a nested listing (result content 4 and 8): a direct child comes with all its descendants that match, or
+ * not at all, TS-0001 8.1.2. Only where the first one alone does not fit into an answer is it cut, and goes on in the
+ * next. */
 #include "cse/core/discovery.h"
 
 #include "cse/core/state.h"

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_GATHERED = 20000 };
+enum { MOST_GATHERED = 4096 };
 
 /* ---- visibility ---- */
 
@@ -69,7 +69,8 @@ static void add_set(struct scan *scan, struct resource *parent, uint64_t from)
 	const struct type_def *type;
 	uint64_t depth;
 
-	if (!series || series->count == 0 || series->last < from || !is_visible(scan, parent, &depth) || depth >= scan->level)
+	if (!series || series->count == 0 || series->last < from || !is_visible(scan, parent, &depth) ||
+	    depth >= scan->level)
 		return;
 	type = instance_type(scan->effort.req->cse, parent);
 	if (!type || !filter_may_match_instances(&scan->effort, scan->query, parent, type) ||
@@ -304,7 +305,8 @@ static void open_sources(struct scan *scan, uint64_t from)
 	const struct criterion *criterion = narrowest(scan, catalog, &size);
 
 	size += asks_for_labels(scan->query) ? catalog->labelled.count : catalog->holders.count;
-	if ((scan->top->parent || scan->level != UINT64_MAX) && gather(scan, size < MOST_GATHERED ? size : MOST_GATHERED)) {
+	if ((scan->top->parent || scan->level != UINT64_MAX) &&
+	    gather(scan, size < MOST_GATHERED ? size : MOST_GATHERED)) {
 		scan->lists = arena_alloc(&req->arena, sizeof(*scan->lists));
 		add_list(scan, &scan->gathered);
 	} else {
@@ -320,7 +322,8 @@ void scan_start(struct scan *scan, struct request *req, struct resource *top, ui
 	open_sources(scan, from);
 }
 
-void scan_start_group(struct scan *scan, struct request *req, const struct candidate *child, uint64_t from, int64_t cost)
+void scan_start_group(struct scan *scan, struct request *req, const struct candidate *child, uint64_t from,
+		      int64_t cost)
 {
 	uint64_t key = child->instance ? child->instance : child->resource->key;
 
@@ -361,8 +364,7 @@ static struct scan_list *first_list(struct scan *scan)
 
 		while (place->at < list->count && !list->entries[place->at].resource)
 			place->at++;
-		if (place->at < list->count &&
-		    list->entries[place->at].resource->created_us >= scan->created_before_us)
+		if (place->at < list->count && list->entries[place->at].resource->created_us >= scan->created_before_us)
 			place->at = list->count;
 		if (place->at < list->count &&
 		    (!first || list->entries[place->at].key < first->list->entries[first->at].key))
@@ -387,8 +389,7 @@ static struct resource *take_resource(struct scan *scan, struct scan_list *first
 
 static bool resource_matches(struct scan *scan, struct candidate *candidate)
 {
-	return filter_matches(&scan->effort, scan->query, candidate) &&
-	       is_permitted(scan, candidate->resource);
+	return filter_matches(&scan->effort, scan->query, candidate) && is_permitted(scan, candidate->resource);
 }
 
 static bool instance_matches(struct scan *scan, struct candidate *candidate)
@@ -428,10 +429,11 @@ bool scan_next(struct scan *scan, struct candidate *candidate)
 		if (scan->position == key) {
 			*candidate = (struct candidate){.resource = take_resource(scan, list)};
 			candidate->type = candidate->resource->type;
-			matches = candidate->resource != scan->top &&
-				  is_visible(scan, candidate->resource, &depth) && resource_matches(scan, candidate);
+			matches = candidate->resource != scan->top && is_visible(scan, candidate->resource, &depth) &&
+				  resource_matches(scan, candidate);
 		} else {
-			*candidate = (struct candidate){.resource = scan->sets[0].parent, .instance = key = scan->position};
+			*candidate =
+				(struct candidate){.resource = scan->sets[0].parent, .instance = key = scan->position};
 			candidate->type = instance_type(scan->effort.req->cse, candidate->resource);
 			advance_set(scan);
 			matches = instance_matches(scan, candidate);

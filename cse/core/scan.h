@@ -1,5 +1,5 @@
-/* scan: what lies below a resource and may be seen, resources and instances, one after the other in the order of their keys.
- * That order never changes and a parent comes before its children, so a scan can be taken up at any key later. */
+/* scan: what lies below a resource and may be seen, resources and instances, one after the other in the order of their
+ * keys. That order never changes and a parent comes before its children, so a scan can be taken up at any key later. */
 #ifndef CSE_CORE_SCAN_H
 #define CSE_CORE_SCAN_H
 
@@ -38,7 +38,8 @@ struct scan {
 /* Begins with the first key that is not below from. cost: how many may be looked at. */
 void scan_start(struct scan *scan, struct request *req, struct resource *top, uint64_t from, int64_t cost);
 /* Over one direct child of the target and what is below it, as far as it matches. */
-void scan_start_group(struct scan *scan, struct request *req, const struct candidate *child, uint64_t from, int64_t cost);
+void scan_start_group(struct scan *scan, struct request *req, const struct candidate *child, uint64_t from,
+		      int64_t cost);
 /* Over all direct children, whether they match or may be seen themselves or not. */
 void scan_start_children(struct scan *scan, struct request *req, uint64_t from, int64_t cost);
 /* The next match. False: there is none (position 0), the cost is used up, or effort.error. */
