@@ -2,9 +2,31 @@
 #include "cse/core/hooks.h"
 #include "cse/core/policy_set.h"
 
+/* A request is judged by every rule of a policy, while others wait: more than this belongs into a group. */
+enum { MOST_VALUES = 5000 };
+
 struct access_control_policy {
 	struct policy *policy;
 };
+
+static enum rsc check_size(struct request *req, unsigned name)
+{
+	struct value rules = attrs_get(&req->attrs, name);
+
+	if (value_is_absent(rules) || value_token(rules)->next - rules.token <= MOST_VALUES)
+		return RSC_NONE;
+	return req_fail(req, RSC_BAD_REQUEST, "%.*s: has more than %d names and values",
+			STR_ARG(name_long(cse_schema(req->cse), name)), MOST_VALUES);
+}
+
+static enum rsc check_sizes(struct request *req, struct resource *resource, struct draft *draft)
+{
+	enum rsc code = check_size(req, ATTR_privileges);
+
+	(void)resource;
+	(void)draft;
+	return code == RSC_NONE ? check_size(req, ATTR_selfPrivileges) : code;
+}
 
 static void attach(struct cse *cse, struct resource *resource)
 {
@@ -32,6 +54,8 @@ static const struct policy *policy_of(const struct resource *resource)
 
 static const struct type_hooks access_control_policy_hooks = {
 	.state_size = sizeof(struct access_control_policy),
+	.create = check_sizes,
+	.update = check_sizes,
 	.attach = attach,
 	.finish = finish,
 	.policy = policy_of,

@@ -282,3 +282,24 @@ void catalog_set_labels(struct catalog *catalog, struct resource *resource, stru
 	for (unsigned i = 0; resource->is_cataloged && i < resource->label_count; i++)
 		list_add(&resource->labels[i]->resources, resource);
 }
+
+static bool list_has(const struct catalog_list *list, const struct resource *resource)
+{
+	size_t at = list ? catalog_find(list, resource->key) : 0;
+
+	return list && at < list->count && list->entries[at].resource == resource;
+}
+
+bool catalog_has(const struct catalog *catalog, const struct resource *resource)
+{
+	const struct instances *set = resource->instances;
+
+	for (unsigned i = 0; i < resource->label_count; i++)
+		if (!list_has(&resource->labels[i]->resources, resource))
+			return false;
+	if (set && set->series.count && !list_has(&catalog->holders, resource))
+		return false;
+	if (set && set->series.count && set->has_labels && !list_has(&catalog->labelled, resource))
+		return false;
+	return list_has(&catalog->all, resource) && list_has(catalog_type(catalog, resource->type->ty), resource);
+}

@@ -72,6 +72,9 @@ size_t catalog_find(const struct catalog_list *list, uint64_t key);
 /* The place of the first entry created at or after us. Only while times_follow_keys. */
 size_t catalog_find_time(const struct catalog_list *list, int64_t us);
 
+/* Is the resource in exactly the lists that it belongs in? */
+bool catalog_has(const struct catalog *catalog, const struct resource *resource);
+
 /* The next string of a JSON array as printed by this CSE, still escaped; rest begins as the array. False at the end. */
 bool catalog_next_string(struct str *rest, struct str *raw);
 

@@ -106,6 +106,8 @@ static bool is_consistent(const struct cse *cse, const struct resource *resource
 
 	if (tree_by_id(&cse->tree, resource->id) != resource || tree_by_key(&cse->tree, resource->key) != resource)
 		return false;
+	if (!catalog_has(&cse->tree.catalog, resource))
+		return false;
 	if (resource->parent && tree_child(&cse->tree, resource->parent, resource->name) != resource)
 		return false;
 	if (set && set->series.count && series_after(&set->series, set->series.first - 1) != set->series.first)
@@ -139,6 +141,8 @@ const char *cse_check(struct cse *cse)
 	}
 	if (!quotas_agree(&cse->tree))
 		return "what an originator has is miscounted";
+	if (cse->tree.catalog.all.count - cse->tree.catalog.all.vacant != count)
+		return "the catalog does not hold the resources of the tree";
 	return count == cse->tree.count ? NULL : "resources are lost from the tree";
 }
 

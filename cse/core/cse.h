@@ -37,7 +37,7 @@ struct cse_config {
 	int64_t expiration_default_s, expiration_max_s;
 	int64_t expiration_grace_s;			/* how long nothing expires after the wall clock jumped */
 	uint64_t discovery_results;			/* most resources that one answer lists; 0: 1000 */
-	uint64_t discovery_cost;			/* most that are looked at for it; 0: 100000 */
+	uint64_t discovery_cost;			/* most that are looked at for it; 0: 20000 */
 	uint64_t default_mni, default_mbs, default_mia; /* of new containers; 0: none */
 };
 

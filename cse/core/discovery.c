@@ -5,10 +5,10 @@
 
 #include <stdlib.h>
 
-enum { DEFAULT_RESULTS = 1000, DEFAULT_COST = 100000 };
+enum { DEFAULT_RESULTS = 1000, DEFAULT_COST = 20000 };
 
-/* Offsets from here on are positions that an answer has given (docs/decisions/paging.md): the key of the resource to go
- * on with. They and all keys are integers that every JSON parser keeps. */
+/* Offsets from here on are positions that an answer has given (docs/decisions/discovery.md): the key of the resource to
+ * go on with. They and all keys are integers that every JSON parser keeps. */
 #define POSITION_BASE (UINT64_C(1) << 52)
 /* Positions within a direct child: this, how many bits the distance takes, the child's key, the distance from it. */
 #define WITHIN_BASE (UINT64_C(1) << 62)

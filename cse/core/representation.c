@@ -66,6 +66,8 @@ static enum rsc check_supported(struct request *req)
 	return RSC_NONE;
 }
 
+enum { MOST_POLICIES = 32 }; /* each of them may have to be judged by */
+
 static bool is_policy(const struct target *target)
 {
 	const struct type_hooks *hooks = target->resource->type->hooks;
@@ -81,6 +83,9 @@ static enum rsc check_linked(struct request *req)
 
 	if (value_is_absent(list) || value_type(list) != VALUE_ARRAY)
 		return RSC_NONE;
+	if (value_token(list)->count > MOST_POLICIES)
+		return req_fail(req, RSC_BAD_REQUEST, "accessControlPolicyIDs (acpi): has more than %d elements",
+				MOST_POLICIES);
 	for (struct value v = value_first(list); !value_is_absent(v); v = value_next(list, v)) {
 		struct target target;
 		enum found found = cse_find(req->cse, value_string(v, &req->arena), &target);

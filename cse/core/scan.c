@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_GATHERED = 20000 };
+enum { MOST_GATHERED = 4096 };
 
 /* ---- visibility ---- */
 

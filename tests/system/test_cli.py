@@ -128,7 +128,7 @@ def _():
 @rule("an unknown key names its place and the keys there are")
 def _():
     one_fault(with_file("[http]\n\nlisten = 127.0.0.1:1\nlisten-on = x\n"), "FILE:4", "http.listen-on", "max-body")
-    one_fault(with_file("[htpp]\nlisten = x\n"), "FILE:2", "htpp.listen", "sections: cse, http")
+    one_fault(with_file("[htpp]\nlisten = x\n"), "FILE:2", "htpp.listen", "sections: cse, access")
     one_fault(with_file("listen = x\n"), "FILE:1", "listen")
     one_fault(run("check-config", "--set", "cse.ids=x"), "--set", "cse.ids", "id, name")
     one_fault(run("check-config", "--set", "cse.sp_id=x"), "cse.sp_id")

@@ -38,7 +38,8 @@ check_PROGRAMS += test_originator test_policy_model
 TESTS += test_originator test_policy_model
 test_originator_SOURCES = tests/unit/test_originator.c
 test_originator_LDADD = libcore.a libbase.a -lcmocka
-test_policy_model_SOURCES = tests/unit/test_policy_model.c tests/unit/policy_oracle.c tests/unit/policy_oracle.h
+test_policy_model_SOURCES = tests/unit/test_policy_model.c tests/unit/policy_maker.c tests/unit/policy_maker.h \
+	tests/unit/policy_oracle.c tests/unit/policy_oracle.h
 test_policy_model_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
 	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
 
@@ -47,4 +48,11 @@ check_PROGRAMS += test_fanout
 TESTS += test_fanout
 test_fanout_SOURCES = tests/unit/test_fanout.c
 test_fanout_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
+	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
+
+# filter criteria and the catalog
+check_PROGRAMS += test_filter
+TESTS += test_filter
+test_filter_SOURCES = tests/unit/test_filter.c
+test_filter_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
 	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread

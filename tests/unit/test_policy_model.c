@@ -2,7 +2,7 @@
 #include "cse/core/cse.h"
 #include "resources/registry.h"
 #include "schemas/timestamp.h"
-#include "tests/unit/policy_oracle.h"
+#include "tests/unit/policy_maker.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,6 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { OPERATIONS = 100000 /* judged */, AES = 5, START_S = 1767225600, SECOND_US = 1000000, CONTENT = 20000 };
-enum { TY_POLICY = 1, TY_AE_ = 2, TY_CNT = 3, TY_CIN = 4, TY_GRP = 9 };
 
 struct fixture {
 	struct clock clock;
@@ -36,12 +35,9 @@ struct fixture {
 	struct strbuf content;
 };
 
-/* ---- chance ---- */
-
 static unsigned below(struct fixture *f, unsigned n)
 {
-	f->random = f->random * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(f->random >> 33) % n;
+	return chance(&f->random, n);
 }
 
 #define ANY(f, array) ((array)[below((f), COUNT(array))])
@@ -128,148 +124,6 @@ static struct model_request random_request(struct fixture *f)
 static struct model_request admin(void)
 {
 	return (struct model_request){.from = "CAdmin", .is_loopback = true};
-}
-
-/* ---- rules ---- */
-
-static void random_object(struct fixture *f, struct model_object *object)
-{
-	static const int parents[] = {0, 0, TY_AE_, TY_CNT}, children[] = {TY_POLICY, TY_CNT, TY_CIN, TY_GRP};
-
-	object->parent_ty = ANY(f, parents);
-	object->count = 1 + (int)below(f, 2);
-	for (int i = 0; i < object->count; i++)
-		object->child_ty[i] = ANY(f, children);
-}
-
-static void random_context(struct fixture *f, struct model_context *context)
-{
-	static const char *const ranges[] = {"10.0.0.0/8",	    "10.1.0.0/16", "10.1.2.3",
-					     "192.0.2.0/31",	    "0.0.0.0/0",   "2001:db8::/32",
-					     "::ffff:10.0.0.0/104", "2001:db8::5", "2001:db8::/31"};
-
-	context->has_window = below(f, 2);
-	context->has_range = below(f, 2);
-	context->has_region = below(f, 6) == 0;
-	context->window.minute_from = (int)below(f, 40);
-	context->window.minute_to = context->window.minute_from + (int)below(f, 20);
-	context->window.hour_step = 1 + (int)below(f, 2);
-	context->window.weekday = (int)below(f, 8) - 1;
-	if (context->window.weekday > 3)
-		context->window.weekday = -1;
-	context->range = ANY(f, ranges);
-}
-
-static void random_rule(struct fixture *f, struct model_rule *rule)
-{
-	static const char *const originators[] = {
-		"all",
-		"C0",
-		"C1",
-		"C2",
-		"/id-in/C3",
-		"//sp.example/id-in/C4",
-		"C*",
-		"Cx*y",
-		"*",
-		"/id-mn",
-		"/id-mn/C*",
-		"/id-*/C1",
-		"/*",
-		"//other.example",
-		"//*/id/C1",
-		"//sp.example",
-		"guard@x.example",
-		"g0",
-		"cse-in/g1",
-		"/id-in/cse-in/g2",
-	};
-
-	rule->originators = 1 + (int)below(f, MOST_ITEMS);
-	for (int i = 0; i < rule->originators; i++)
-		snprintf(rule->originator[i], TEXT, "%s",
-			 originators[below(f, 4) ? 1 + below(f, COUNT(originators) - 1) : 0]);
-	rule->operations = (int)(below(f, 3) ? below(f, 64) : 63);
-	rule->contexts = below(f, 3) ? 0 : 1 + (int)below(f, 2);
-	for (int i = 0; i < rule->contexts; i++)
-		random_context(f, &rule->context[i]);
-	rule->objects = below(f, 3) ? 0 : 1 + (int)below(f, 2);
-	for (int i = 0; i < rule->objects; i++)
-		random_object(f, &rule->object[i]);
-	rule->authenticated = below(f, 6) == 0;
-}
-
-static void random_rules(struct fixture *f, struct model_rules *rules, unsigned least)
-{
-	*rules = (struct model_rules){.count = (int)(least + below(f, MOST_RULES + 1 - least))};
-	for (int i = 0; i < rules->count; i++)
-		random_rule(f, &rules->rule[i]);
-}
-
-static void write_context(struct strbuf *out, const struct model_context *context)
-{
-	const char *comma = "";
-
-	strbuf_add_char(out, '{');
-	if (context->has_window) {
-		strbuf_addf(out, "\"actw\":[\"* %d-%d */%d * * ", context->window.minute_from,
-			    context->window.minute_to, context->window.hour_step);
-		if (context->window.weekday < 0)
-			STRBUF_LIT(out, "* *\"]");
-		else
-			strbuf_addf(out, "%d *\"]", context->window.weekday);
-		comma = ",";
-	}
-	if (context->has_range) {
-		strbuf_addf(out, "%s\"acip\":{\"%s\":[\"%s\"]}", comma, strchr(context->range, ':') ? "ipv6" : "ipv4",
-			    context->range);
-		comma = ",";
-	}
-	if (context->has_region)
-		strbuf_addf(out, "%s\"aclr\":{\"accc\":[\"DE\"]}", comma);
-	strbuf_add_char(out, '}');
-}
-
-static void write_object(struct strbuf *out, const struct model_object *object)
-{
-	strbuf_add_char(out, '{');
-	if (object->parent_ty)
-		strbuf_addf(out, "\"ty\":%d,", object->parent_ty);
-	STRBUF_LIT(out, "\"chty\":[");
-	for (int i = 0; i < object->count; i++)
-		strbuf_addf(out, "%s%d", i ? "," : "", object->child_ty[i]);
-	STRBUF_LIT(out, "]}");
-}
-
-static void write_rule(struct strbuf *out, const struct model_rule *rule)
-{
-	STRBUF_LIT(out, "{\"acor\":[");
-	for (int i = 0; i < rule->originators; i++)
-		strbuf_addf(out, "%s\"%s\"", i ? "," : "", rule->originator[i]);
-	strbuf_addf(out, "],\"acop\":%d", rule->operations);
-	for (int i = 0; i < rule->contexts; i++) {
-		strbuf_addf(out, i ? "," : ",\"acco\":[");
-		write_context(out, &rule->context[i]);
-	}
-	if (rule->contexts)
-		strbuf_add_char(out, ']');
-	for (int i = 0; i < rule->objects; i++) {
-		strbuf_addf(out, i ? "," : ",\"acod\":[");
-		write_object(out, &rule->object[i]);
-	}
-	if (rule->objects)
-		strbuf_add_char(out, ']');
-	strbuf_addf(out, "%s}", rule->authenticated ? ",\"acaf\":true" : "");
-}
-
-static void write_rules(struct strbuf *out, const char *name, const struct model_rules *rules)
-{
-	strbuf_addf(out, "\"%s\":{\"acr\":[", name);
-	for (int i = 0; i < rules->count; i++) {
-		strbuf_addf(out, i ? "," : "");
-		write_rule(out, &rules->rule[i]);
-	}
-	STRBUF_LIT(out, "]}");
 }
 
 /* ---- resources ---- */
@@ -456,8 +310,8 @@ static void try_create(struct fixture *f)
 		return;
 	if (r.ty != TY_POLICY)
 		random_links(f, &r);
-	random_rules(f, &r.privileges, 0);
-	random_rules(f, &r.self, 1);
+	make_rules(&f->random, &r.privileges, 0);
+	make_rules(&f->random, &r.self, 1);
 	random_members(f, &r);
 	snprintf(r.creator, sizeof(r.creator), "%.60s", stem_of(request.from));
 	request.privilege = 1;
@@ -520,10 +374,10 @@ static void write_change(struct fixture *f, struct model_resource *changed)
 
 	strbuf_addf(out, "{\"m2m:%s\":{", names[changed->ty]);
 	if (changed->ty == TY_POLICY && below(f, 2)) {
-		random_rules(f, &changed->privileges, 0);
+		make_rules(&f->random, &changed->privileges, 0);
 		write_rules(out, "pv", &changed->privileges);
 	} else if (changed->ty == TY_POLICY) {
-		random_rules(f, &changed->self, 1);
+		make_rules(&f->random, &changed->self, 1);
 		write_rules(out, "pvs", &changed->self);
 	} else if (changed->ty == TY_GRP) {
 		random_members(f, changed);
@@ -699,10 +553,27 @@ static void every_decision_is_the_one_of_the_reference_algorithm(void **state)
 	assert_true(f->permitted > OPERATIONS / 5 && f->refused > OPERATIONS / 5);
 }
 
+static void a_policy_that_would_take_long_to_judge_by_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct model_request request = admin();
+
+	for (int count = 4000; count <= 6000; count += 2000) {
+		strbuf_addf(&f->content, "{\"m2m:acp\":{\"pv\":{\"acr\":[{\"acop\":63,\"acor\":[\"x\"");
+		for (int i = 0; i < count; i++)
+			STRBUF_LIT(&f->content, ",\"x\"");
+		STRBUF_LIT(&f->content, "]}]},\"pvs\":{\"acr\":[{\"acor\":[\"Ca\"],\"acop\":63}]}}}");
+		assert_int_equal(ask(f, &request, 1, "cse-in", TY_POLICY),
+				 count < 5000 ? RSC_CREATED : RSC_BAD_REQUEST);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(every_decision_is_the_one_of_the_reference_algorithm, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_policy_that_would_take_long_to_judge_by_is_refused, set_up,
 						tear_down),
 	};
 
