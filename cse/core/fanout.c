@@ -267,7 +267,8 @@ static void work(struct loop_task *task)
 		post(fans);
 	}
 	answer_complete(fans);
-	/* Where there is one core only, the thread that makes others' changes durable would wait for this one's time slice. */
+	/* Where there is one core only, the thread that makes others' changes durable would wait for this one's time
+	 * slice. */
 	if (fans->is_posted && !commit_is_idle(fans->cse->committer))
 		sched_yield();
 }
