@@ -198,8 +198,8 @@ static bool has_condition(const struct request *req, enum condition tag)
 	return false;
 }
 
-/* Members of a list are joined by `+` (TS-0009 6.2.2.2), but SPARQL has a `+` of its own, and an expression over labels has
- * blanks, which some clients send as `+`. */
+/* Members of a list are joined by `+` (TS-0009 6.2.2.2), but SPARQL has a `+` of its own, and an expression over labels
+ * has blanks, which some clients send as `+`. */
 static void map_condition(struct request *req, enum condition tag, struct str name, struct str in)
 {
 	bool is_many = condition_defs[tag].kind.is_list;

@@ -76,6 +76,8 @@ bool filter_matches(struct effort *effort, const struct query *query, struct can
 /* Can the instances below this parent match at all, as far as it shows without reading them? */
 bool filter_may_match_instances(struct effort *effort, const struct query *query, struct resource *parent,
 				const struct type_def *type);
+/* Can a resource of this type match at all? */
+bool filter_may_match_type(struct effort *effort, const struct query *query, const struct type_def *type);
 /* Are all criteria to be met? Then each of them narrows the search. */
 bool filter_is_narrow(const struct query *query);
 /* Reads the instance unless that is done. False: it cannot be read (effort->error). */

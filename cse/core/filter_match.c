@@ -419,6 +419,14 @@ bool filter_matches(struct effort *effort, const struct query *query, struct can
 	return !query->is_any;
 }
 
+bool filter_may_match_type(struct effort *effort, const struct query *query, const struct type_def *type)
+{
+	for (unsigned i = 0; filter_is_narrow(query) && i < query->count; i++)
+		if (query->criteria[i].relation == OF_ITSELF && !type_may_meet(effort, &query->criteria[i], type))
+			return false;
+	return true;
+}
+
 bool filter_may_match_instances(struct effort *effort, const struct query *query, struct resource *parent,
 				const struct type_def *type)
 {

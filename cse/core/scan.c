@@ -96,24 +96,14 @@ static void advance_set(struct scan *scan)
 }
 
 /* Does a criterion leave no instance at all? */
-static bool excludes_instances(const struct scan *scan)
+static bool excludes_instances(struct scan *scan)
 {
-	const struct schema *schema = scan->effort.req->cse->schema;
-	bool some = false;
+	const struct type_def *type;
 
-	for (unsigned i = 0; scan->query && filter_is_narrow(scan->query) && i < scan->query->count; i++) {
-		const struct criterion *criterion = &scan->query->criteria[i];
-
-		if (criterion->relation != OF_ITSELF || criterion->kind != BY_TYPE)
-			continue;
-		for (unsigned j = 0; j < criterion->count; j++) {
-			const struct type_def *type = schema_type(schema, criterion->types[j]);
-
-			some = some || (type && type->flags & INSTANCE);
-		}
-		return !some;
-	}
-	return false;
+	for (size_t i = 0; (type = schema_type_at(scan->effort.req->cse->schema, i)); i++)
+		if (type->flags & INSTANCE && (!scan->query || filter_may_match_type(&scan->effort, scan->query, type)))
+			return false;
+	return true;
 }
 
 static bool asks_for_labels(const struct query *query)
@@ -124,22 +114,45 @@ static bool asks_for_labels(const struct query *query)
 	return false;
 }
 
-static void add_sets(struct scan *scan, uint64_t from)
+static void sift_up(struct scan *scan, size_t at)
+{
+	struct scan_set moved = scan->sets[at];
+
+	for (; at > 0 && scan->sets[(at - 1) / 2].next > moved.next; at = (at - 1) / 2)
+		scan->sets[at] = scan->sets[(at - 1) / 2];
+	scan->sets[at] = moved;
+}
+
+static void choose_parents(struct scan *scan, uint64_t from)
 {
 	const struct catalog *catalog = &scan->effort.req->cse->tree.catalog;
-	const struct catalog_list *parents = asks_for_labels(scan->query) ? &catalog->labelled : &catalog->holders;
 
+	scan->from = from;
 	if (excludes_instances(scan))
 		return;
+	scan->parents = asks_for_labels(scan->query) ? &catalog->labelled : &catalog->holders;
 	if (scan->gathered.entries) {
 		add_set(scan, scan->top, from);
-		parents = &scan->gathered;
+		scan->parents = &scan->gathered;
 	}
-	for (size_t i = 0; i < parents->count; i++)
-		if (parents->entries[i].resource)
-			add_set(scan, parents->entries[i].resource, from);
-	for (size_t i = scan->set_count / 2; i-- > 0;)
-		sift_down(scan, i);
+}
+
+/* An instance's key is above its parent's: no parent is needed before its own key's turn. */
+static void add_parents(struct scan *scan, uint64_t before)
+{
+	const struct catalog_list *parents = scan->parents;
+
+	for (; parents && scan->parents_at < parents->count; scan->parents_at++) {
+		const struct catalog_entry *entry = &parents->entries[scan->parents_at];
+		size_t count = scan->set_count;
+
+		if (entry->key > (count && scan->sets[0].next < before ? scan->sets[0].next : before))
+			return;
+		if (entry->resource)
+			add_set(scan, entry->resource, scan->from);
+		if (scan->set_count > count)
+			sift_up(scan, count);
+	}
 }
 
 /* ---- resources ---- */
@@ -313,7 +326,7 @@ static void open_sources(struct scan *scan, uint64_t from)
 		add_lists(scan, catalog, criterion);
 	}
 	place_lists(scan, catalog, from);
-	add_sets(scan, from ? from : 1);
+	choose_parents(scan, from ? from : 1);
 }
 
 void scan_start(struct scan *scan, struct request *req, struct resource *top, uint64_t from, int64_t cost)
@@ -416,11 +429,12 @@ bool scan_next(struct scan *scan, struct candidate *candidate)
 		return true;
 	for (;;) {
 		struct scan_list *list = first_list(scan);
-		bool has_set = scan->set_count > 0, matches;
-		uint64_t depth;
-		uint64_t key = list ? list->list->entries[list->at].key : UINT64_MAX;
+		uint64_t key = list ? list->list->entries[list->at].key : UINT64_MAX, depth;
+		bool has_set, matches;
 
 		scan->position = 0;
+		add_parents(scan, key);
+		has_set = scan->set_count > 0;
 		if (!list && !has_set)
 			return false;
 		scan->position = has_set && scan->sets[0].next < key ? scan->sets[0].next : key;

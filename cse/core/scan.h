@@ -30,8 +30,11 @@ struct scan {
 
 	struct scan_list *lists;
 	unsigned list_count;
-	struct catalog_list gathered; /* of a small subtree */
-	struct scan_set *sets;	      /* a heap by next */
+	struct catalog_list gathered;	    /* of a small subtree */
+	const struct catalog_list *parents; /* whose instances come into question; NULL: nobody's */
+	size_t parents_at;
+	uint64_t from;
+	struct scan_set *sets; /* a heap by next */
 	size_t set_count, set_cap;
 };
 

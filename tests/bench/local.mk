@@ -2,7 +2,7 @@
 check_PROGRAMS += tests/bench/load
 tests_bench_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/load.c tests/bench/template.c tests/bench/template.h
-EXTRA_DIST += tests/bench/bench tests/bench/machine.py tests/bench/stand.py
+EXTRA_DIST += tests/bench/bench tests/bench/machine.py tests/bench/stand.py tests/bench/structural.py
 
 bench: copse$(EXEEXT) tests/bench/load$(EXEEXT)
 	COPSE='$(abs_top_builddir)/copse' python3 $(top_srcdir)/tests/bench/bench --load tests/bench/load \

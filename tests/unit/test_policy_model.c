@@ -362,7 +362,7 @@ static void try_retrieve_latest(struct fixture *f)
 	snprintf(to, sizeof(to), "%.300s/la", path_of(f, parent));
 	request.privilege = 2;
 	if (ask(f, &request, 2, to, 0) == RSC_NOT_FOUND)
-		f->rsc = RSC_OK; /* there is none, which is told to whom may retrieve one */
+		return; /* there is none, which comes before rights: TS-0004 7.4.27.2.2 */
 	judge(f, "retrieve", &request, to, model_allows(&f->model, parent, &request, false));
 }
 
