@@ -1,6 +1,6 @@
 # Checks of the source tree itself, and the tests of each folder.
-dist_check_SCRIPTS += tests/check-floors tests/check-style
-TESTS += tests/check-floors tests/check-style
+dist_check_SCRIPTS += tests/check-floors tests/check-rules tests/check-style
+TESTS += tests/check-floors tests/check-rules tests/check-style
 
 include tests/unit/local.mk
 include tests/store/local.mk
