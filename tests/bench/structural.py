@@ -8,6 +8,7 @@ from stand import AE, harness, human, median
 
 POLICIES = 1000
 AES = 10_000
+LABELLED = 100_000  # containers
 HITS = 100
 MEMBERS = 1000
 READER = "Creader"  # an originator that has what a policy grants it and nothing else
@@ -104,11 +105,11 @@ def containers_store(bench):
     for parent in range(HITS):
         labels = ["g%03u", "n%%03u%02d" % parent]
         body = {"m2m:cnt": {"rn": "c%03u", "lbl": labels, "acpi": ["cse-in/readers"]}}
-        create_many(bench, server, bench.options.containers // HITS, 3, "%s/d%02d" % (AE, parent), body)
+        create_many(bench, server, LABELLED // HITS, 3, "%s/d%02d" % (AE, parent), body)
     seconds = time.monotonic() - started
     stand.settle(server.pid)
     server.stop(120)
-    bench.progress("%s containers created in %.1f s" % (human(bench.options.containers), seconds))
+    bench.progress("%s containers created in %.1f s" % (human(LABELLED), seconds))
     return "labels"
 
 
@@ -135,7 +136,7 @@ def discovery_row(bench, label, example, labels, hits, target):
         server.stop(120)
     rate = median(ours, "rate") / median(theirs, "rate")
     bench.line(
-        "discovery, hits: %d of %s containers" % (hits, human(bench.options.containers)),
+        "discovery, hits: %d of %s containers" % (hits, human(LABELLED)),
         stand.figures(ours),
         stand.short_figures(theirs),
         "rate %.2f" % rate,
@@ -147,13 +148,12 @@ def discovery_row(bench, label, example, labels, hits, target):
 
 
 def row_discovery100(bench):
-    labels = bench.options.containers // HITS
+    labels = LABELLED // HITS
     discovery_row(bench, "g%03u", "g%03d" % (labels - 1), labels, HITS, 0.25)
 
 
 def row_discovery1(bench):
-    labels = bench.options.containers
-    discovery_row(bench, "n%05u", "n%05d" % (labels - 1), labels, 1, 0.4)
+    discovery_row(bench, "n%05u", "n%05d" % (LABELLED - 1), LABELLED, 1, 0.4)
 
 
 # ---- requests to the members of a group ----

@@ -473,7 +473,7 @@ static void register_all(struct fixture *f)
 		snprintf(r->name, TEXT, "ae%d", i);
 		snprintf(r->id, TEXT, "C%d", i);
 		snprintf(r->creator, TEXT, "C%d", i);
-		snprintf(r->path, sizeof(r->path), "cse-in/%s", r->name);
+		snprintf(r->path, sizeof(r->path), "cse-in/ae%d", i);
 		snprintf(request.from, TEXT, "C%d", i);
 		strbuf_addf(&f->content, "{\"m2m:ae\":{\"rn\":\"%s\",\"api\":\"N1\",\"rr\":false,\"srv\":[\"3\"]}}",
 			    r->name);
