@@ -386,18 +386,18 @@ static struct scan_list *first_list(struct scan *scan)
 	return first;
 }
 
-/* Resources lie all over memory: asking for one a few entries ahead hides the wait. What is needed first of it spans the
- * cache lines named here. */
+/* Resources lie all over memory: asking for one a few entries ahead hides the wait. What a scan looks at reaches from
+ * the parent to the identifier, which stands behind the struct. */
 static void fetch_ahead(const struct scan_list *place)
 {
-	enum { AHEAD = 6, LINE = 64, LINES = 4 };
+	enum { AHEAD = 6, LINE = 64, FROM = offsetof(struct resource, parent), TO = sizeof(struct resource) + LINE };
 	const char *later;
 
 	if (place->at + AHEAD >= place->list->count)
 		return;
 	later = (const char *)place->list->entries[place->at + AHEAD].resource;
-	for (unsigned i = 0; later && i < LINES; i++)
-		__builtin_prefetch(later + (size_t)i * LINE);
+	for (size_t at = FROM; later && at < TO; at += LINE)
+		__builtin_prefetch(later + at);
 }
 
 /* One resource may be in several lists. */
