@@ -113,6 +113,7 @@ enum type_flag {
 	NO_ACPI = 8,	   /* no accessControlPolicyIDs of its own: judged by the parent's */
 	CSE_MADE = 16,	   /* CREATE by request answers 4005 */
 	REGISTRATION = 32, /* its CREATE registers the originator and is never forwarded: TS-0004 7.3.2.8 */
+	FROM_OPTIONAL = 64, /* its CREATE may come without From: TS-0004 7.3.2.1 */
 };
 
 enum operation { OP_NONE, OP_CREATE, OP_RETRIEVE, OP_UPDATE, OP_DELETE, OP_NOTIFY }; /* TS-0004 6.3.4.2.5 */

@@ -61,9 +61,6 @@ struct target {
 	struct str suffix; /* what follows a virtual resource that takes it: `la`, `x/y`; ptr NULL: nothing */
 };
 
-/* What kind of root the content has. */
-enum content_kind { CONTENT_NONE, CONTENT_RESOURCE, CONTENT_OTHER };
-
 struct answer {
 	enum rsc rsc;
 	struct str content;	  /* JSON of the whole content ({"m2m:cnt":{...}}); empty: none */

@@ -184,7 +184,8 @@ static enum rsc check_association(struct request *req, bool is_registration)
 
 static enum rsc check_from(struct request *req)
 {
-	bool is_registration = req->op == OP_CREATE && req->ty == TY_AE;
+	const struct type_def *made = req->op == OP_CREATE ? schema_type(req->cse->schema, req->ty) : NULL;
+	bool is_registration = made && made->flags & FROM_OPTIONAL;
 
 	normalize_from(req);
 	if (req->from.len == 0 && !is_registration)
