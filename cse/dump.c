@@ -113,7 +113,11 @@ static int dump_instances(struct dump *dump, struct store *store, const struct k
 
 static int dump_store(struct dump *dump, struct store *store)
 {
-	static const struct store_visitor visitor = {dump_meta, dump_resource, take_chunk, take_gone, take_tail};
+	static const struct store_visitor visitor = {.meta = dump_meta,
+						     .resource = dump_resource,
+						     .chunk = take_chunk,
+						     .gone = take_gone,
+						     .tail = take_tail};
 	struct strbuf body = {0};
 	size_t state = 0;
 	int status = store->ops->load(store, &visitor, dump);

@@ -9,6 +9,34 @@
 
 struct binding_state;
 
+/* What came of a hop. */
+enum hop_outcome {
+	HOP_ANSWERED,	 /* rsc (and answer) are the peer's */
+	HOP_UNREACHABLE, /* no answer of the peer's: another point of access may be tried */
+	HOP_LATE,	 /* sent, but there was no answer in time */
+};
+
+/* One request primitive on its way to one point of access. Filled and owned by core; a binding has it from send until
+ * it calls done, exactly once, on the CSE's thread and never from within send or cancel. All texts stay valid until
+ * then. */
+struct hop {
+	struct list link; /* the binding's, between send and done */
+	struct str url;	  /* of the point of access, or of a target that is a URL; without `ct` */
+	/* As in struct request; ptr NULL: absent. PARAM_to is absent where the URL itself is the target. */
+	struct str param[PARAM_COUNT];
+	struct str content;	  /* canonical JSON of the Content parameter; empty: none */
+	struct str serialization; /* "json", "xml" or "cbor": what the receiver wants */
+	int64_t timeout_us;	  /* from send to the whole answer */
+	void (*done)(struct hop *hop);
+
+	/* Filled before done, valid during it. */
+	enum hop_outcome outcome;
+	enum rsc rsc;
+	struct str answer; /* canonical JSON of the answer's Content parameter; empty: none */
+	char reason[160];  /* why there is no answer, for logs and explanations; no contents, no credentials */
+	void *of_binding;  /* the binding's, while it has the hop */
+};
+
 /* What a binding is started with. Strings outlive the binding. */
 struct binding_config {
 	const char *listen;	  /* host:port, [host]:port; port 0 picks a free one */
@@ -20,6 +48,13 @@ struct binding_config {
 	unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, drain_timeout_ms;
 	bool trust_forwarded;	     /* treat forwarding headers as harmless for the admin rule */
 	const struct schema *schema; /* names of attributes in queries; NULL: every name is taken for one */
+	/* Where it may connect to: comma separated networks (192.0.2.0/24, 2001:db8::/32); "" allows all but the
+	 * link-local, metadata, unspecified and multicast addresses where is_public is set. */
+	const char *networks;
+	bool is_public;		   /* the CSE listens beyond loopback */
+	unsigned most_outgoing;	   /* connections to other hosts at once */
+	unsigned outgoing_idle_ms; /* how long one of them is kept without use */
+	size_t max_answer;	   /* bytes of an answer's body; a larger one counts as none */
 };
 
 struct binding {
@@ -33,12 +68,23 @@ struct binding {
 	void (*close)(struct binding_state *state);
 	/* The address it listens on, for people and tests ("http://127.0.0.1:8080"). */
 	const char *(*address)(struct binding_state *state);
+
+	/* The URL schemes it sends to, NULL-terminated; NULL: it sends nothing, and has no send and cancel. */
+	const char *const *schemes;
+	void (*send)(struct binding_state *state, struct hop *hop);
+	/* The hop is taken back: done will not be called. */
+	void (*cancel)(struct binding_state *state, struct hop *hop);
 };
 
 /* registry.def rows: BINDING(name) -> extern const struct binding binding_<name>. */
 
 /* Hands a filled request over. reply may be called before this returns. */
 void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct request *req, void *arg), void *arg);
+
+/* From now on hops go out through it; until cse_remove_bindings. */
+void cse_add_binding(struct cse *cse, const struct binding *binding, struct binding_state *state);
+/* Before the bindings are closed: what is under way is taken back. */
+void cse_remove_bindings(struct cse *cse);
 
 struct log *cse_log(struct cse *cse);
 /* Limits for decoding, and the CSE's identity for Content-Location ("/id-in"). */

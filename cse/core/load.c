@@ -198,7 +198,11 @@ static void schedule_looks(struct cse *cse)
 
 int load_store(struct cse *cse, char *message, size_t size)
 {
-	static const struct store_visitor visitor = {load_meta, load_resource, load_chunk, load_gone, load_tail};
+	static const struct store_visitor visitor = {.meta = load_meta,
+						     .resource = load_resource,
+						     .chunk = load_chunk,
+						     .gone = load_gone,
+						     .tail = load_tail};
 	struct loading loading = {.cse = cse};
 	int error;
 

@@ -3,10 +3,11 @@
  * The CSE's tree in memory is the truth for reads; the store makes it durable and gives it back at start. Everything is
  * written through change lists; a batch of change lists becomes one transaction.
  *
- * Two sorts of rows. A resource row holds a structural resource whole; all of them are read at start. An instance row
+ * Three sorts of rows. A resource row holds a structural resource whole; all of them are read at start. An instance row
  * holds one contentInstance (or the like) under an integer key that only grows; instance rows are read one by one, on
  * demand, and nothing is read per instance at start: the key lists of their parents are stored as snapshot chunks
- * (series.h). */
+ * (series.h). A note row holds one notification for one target until it is delivered; at start all of them are handed
+ * out without their texts, which are read on demand. */
 #ifndef CSE_STORE_STORE_H
 #define CSE_STORE_STORE_H
 
@@ -43,6 +44,11 @@ enum change_kind {
 	 * transactions (those of one series in one), and may hold later keys as well. */
 	CHANGE_SNAPSHOT,
 	CHANGE_PUT_META, /* name, text (ptr NULL: forget it) */
+	/* key (above that of every note before), parent (key of the subscription, which need not exist any more), name
+	 * (the target), head.ct_us, head.flags (the caller's), text. */
+	CHANGE_ADD_NOTE,
+	/* key, last: the notes with these keys and those in between are gone. Not all of them need to exist. */
+	CHANGE_DROP_NOTES,
 };
 
 /* The fixed part of an instance, readable without its text. */
@@ -58,15 +64,16 @@ enum { INSTANCE_NAMED = 1, INSTANCE_OWN_EXPIRY = 2, INSTANCE_LABELLED = 4 };
 struct change {
 	struct list link;
 	enum change_kind kind;
-	uint64_t key, parent;
+	uint64_t key, parent, last;
 	uint32_t number;
 	struct instance_head head;
 	struct str name, text; /* owned by whoever made the change, alive until the batch is committed or failed */
 };
 
 /* What is handed out while loading. Called in this order: meta, resources (parents before children is NOT promised),
- * chunks (by parent and number, CHUNK_HEADER last), gone keys, tail instances in key order. A non-zero return stops the
- * load and is returned. A member that is NULL leaves its rows out. Views are valid during the call.
+ * chunks (by parent and number, CHUNK_HEADER last), gone keys, tail instances in key order, notes in key order. A
+ * non-zero return stops the load and is returned. A member that is NULL leaves its rows out. Views are valid during the
+ * call.
  *
  * A series is right again when its chunks are loaded, its gone keys are removed (not all of them are in it), and its
  * tail is appended (keys not above series.last are in it already). Nothing else has to be applied again. */
@@ -79,6 +86,9 @@ struct store_visitor {
 	int (*gone)(void *arg, uint64_t key, uint64_t parent, uint32_t size);
 	/* Instances above the snapshot's key that exist; deleted, evicted and purged ones are not handed out. */
 	int (*tail)(void *arg, uint64_t key, uint64_t parent, const struct instance_head *head);
+	/* subscription, target, ct_us, flags, size (bytes of its text): as added. */
+	int (*note)(void *arg, uint64_t key, uint64_t subscription, struct str target, int64_t ct_us, uint32_t flags,
+		    size_t size);
 };
 
 /* All functions return 0 or a negative error (error.h); ERROR_FULL, ERROR_IO, ERROR_CORRUPT, ERROR_NEWER_FORMAT,
@@ -113,6 +123,8 @@ struct store_ops {
 	 * Purged instances are not found; an evicted one may be while its row lingers: the caller checks its series. */
 	int (*read_instance)(struct store *store, uint64_t key, uint64_t *parent, struct instance_head *head,
 			     struct strbuf *body);
+	/* The text of a note, replacing what was in text. 1, 0 or an error. */
+	int (*read_note)(struct store *store, uint64_t key, struct strbuf *text);
 	/* The key of the instance with a chosen name below parent. 1, 0 or an error. */
 	int (*find_named)(struct store *store, uint64_t parent, struct str name, uint64_t *key);
 	/* Instances with an expiration of their own (INSTANCE_OWN_EXPIRY) not later than until_us: calls back at most

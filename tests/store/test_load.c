@@ -66,7 +66,11 @@ static int list_tail(void *arg, uint64_t key, uint64_t parent, const struct inst
 
 static void assert_loads(struct fixture *fixture, const char *expected)
 {
-	static const struct store_visitor visitor = {list_meta, list_resource, list_chunk, list_gone, list_tail};
+	static const struct store_visitor visitor = {.meta = list_meta,
+						     .resource = list_resource,
+						     .chunk = list_chunk,
+						     .gone = list_gone,
+						     .tail = list_tail};
 	struct listing listing = {0};
 
 	fixture_reopen(fixture);
