@@ -1,5 +1,6 @@
 /* The sweeper: once a second it deletes what has expired, in bounded slices. A wall clock that jumps ahead is not
  * believed at once, so that a wrong clock does not cost a fleet its registrations. */
+#include "cse/core/events.h"
 #include "cse/core/state.h"
 
 enum { PERIOD_US = 1000000, SOON_US = 10000, SLICE = 1000, JUMP_US = 60 * 1000000, NOTE_PERIOD_US = 60 * 1000000 };
@@ -62,6 +63,10 @@ static void sweep_one(struct request *req, struct expiry *expiry)
 		return;
 	}
 	resource = container_of(expiry, struct resource, expiry);
+	if (is_held_back(cse, resource)) {
+		expiry_set(&cse->expiries, &resource->expiry, cse_expiry_now(cse) + PERIOD_US);
+		return;
+	}
 	log_event(cse->log, LOG_DEBUG, "expired", "ri=\"%.*s\"", STR_ARG(resource->id));
 	remove_subtree(req, resource);
 }
@@ -75,6 +80,7 @@ static int sweep_own_expiry(void *arg, uint64_t key, uint64_t parent, int64_t et
 	if (!resource || !resource->instances || !series_contains(&resource->instances->series, key))
 		return 0; /* its deletion is on the way */
 	put_resource(req, resource);
+	events_removing_instance(req, resource, key);
 	return instances_remove(req, resource, key, CHANGE_EVICT_INSTANCE);
 }
 
