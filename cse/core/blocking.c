@@ -85,7 +85,7 @@ static void end_block(struct cse *cse, struct block *block)
 
 		list_remove(&req->link);
 		if (request_time_left(req, INT64_MAX) == 0)
-			dispatch_refusal(req, req_fail(req, RSC_REQUEST_TIMEOUT,
+			dispatch_end(req, req_fail(req, RSC_REQUEST_TIMEOUT,
 						       "the time went by behind a blocking update"));
 		else
 			dispatch_again(req);
@@ -114,7 +114,7 @@ static void answered(struct inquiry *inquiry)
 		req->is_consented = true;
 		dispatch_again(req);
 	} else {
-		dispatch_refusal(req, refuse(req, out));
+		dispatch_end(req, refuse(req, out));
 	}
 	end_block(block->cse, block);
 }

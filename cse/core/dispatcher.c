@@ -88,10 +88,12 @@ static void refuse(struct request *req, enum rsc code)
 }
 
 /* A monitor hears of what was tried, whether it was done or not. What a DELETE has removed was told of before. */
-static void end(struct request *req, enum rsc code)
+void dispatch_end(struct request *req, enum rsc code)
 {
 	if (code != RSC_NONE && !rsc_is_success(code))
 		refuse(req, code);
+	if (req->is_parked && cse_find(req->cse, req->param[PARAM_to], &req->target) != FOUND_HERE)
+		req->target = (struct target){0};
 	if (req->target.resource && !req->target.virtual_ && !req->target.instance &&
 	    !(req->op == OP_DELETE && rsc_is_success(code)))
 		events_operated(req, req->target.resource);
@@ -108,13 +110,11 @@ void dispatch(struct request *req)
 				  STR_ARG(req->param[PARAM_requestIdentifier]), steps[req->step].name);
 		code = steps[req->step++].run(req);
 	}
-	if (code != RSC_PENDING)
-		end(req, code);
-}
-
-void dispatch_refusal(struct request *req, enum rsc code)
-{
-	end(req, code);
+	req->is_parked = code == RSC_PENDING;
+	if (req->is_parked)
+		req->target = (struct target){0}; /* it may go meanwhile */
+	else
+		dispatch_end(req, code);
 }
 
 void dispatch_again(struct request *req)

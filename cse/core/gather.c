@@ -49,11 +49,11 @@ static void answered(struct outgoing *out)
 
 		if (out->outcome == HOP_ANSWERED && rsc_is_success(out->rsc)) {
 			req->answer.rsc = out->rsc;
-			commit_finish(req->cse->committer, req);
+			dispatch_end(req, RSC_OK);
 		} else if (out->outcome == HOP_ANSWERED) {
-			dispatch_refusal(req, req_fail(req, out->rsc, "the subscriber answered so"));
+			dispatch_end(req, req_fail(req, out->rsc, "the subscriber answered so"));
 		} else {
-			dispatch_refusal(req, req_fail(req, RSC_TARGET_NOT_REACHABLE, "the subscriber: %s", out->reason));
+			dispatch_end(req, req_fail(req, RSC_TARGET_NOT_REACHABLE, "the subscriber: %s", out->reason));
 		}
 	}
 	destroy(gathering);

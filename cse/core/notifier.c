@@ -105,8 +105,11 @@ static void settle_add(struct request *req, struct undo *base)
 
 static void revert_supersede(struct request *req, struct undo *base)
 {
+	struct note *note = container_of(base, struct note_undo, undo)->note;
+
 	(void)req;
-	enter_lane(container_of(base, struct note_undo, undo)->note);
+	note->lane->taken--;
+	enter_lane(note);
 }
 
 static void settle_supersede(struct request *req, struct undo *base)
@@ -115,6 +118,7 @@ static void settle_supersede(struct request *req, struct undo *base)
 	struct lane *lane = note->lane;
 
 	(void)req;
+	lane->taken--;
 	note_destroy(note);
 	lane_release(lane);
 }
@@ -136,6 +140,7 @@ static void supersede(struct request *req, struct note *note)
 	struct change *change = commit_change(req, CHANGE_DROP_NOTES);
 
 	change->key = change->last = note->key;
+	note->lane->taken++;
 	note_leave_lane(note);
 	undo_note(req, note, revert_supersede, settle_supersede);
 }

@@ -65,15 +65,15 @@ static void forwarded(struct inquiry *inquiry)
 	if (out->outcome != HOP_ANSWERED) {
 		enum rsc code = out->outcome == HOP_LATE ? RSC_REQUEST_TIMEOUT : RSC_TARGET_NOT_REACHABLE;
 
-		dispatch_refusal(req, req_fail(req, code, "the target of the notification: %s", out->reason));
+		dispatch_end(req, req_fail(req, code, "the target of the notification: %s", out->reason));
 		return;
 	}
 	req->answer.rsc = out->rsc;
 	req->answer.content = out->answer;
 	if (!rsc_is_success(out->rsc) && !out->answer.len)
-		dispatch_refusal(req, req_fail(req, out->rsc, "the target of the notification answered so"));
+		dispatch_end(req, req_fail(req, out->rsc, "the target of the notification answered so"));
 	else
-		commit_finish(req->cse->committer, req);
+		dispatch_end(req, RSC_OK);
 }
 
 enum rsc notify_forward(struct request *req)

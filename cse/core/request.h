@@ -100,6 +100,7 @@ struct request {
 	struct fanout *fan;	 /* a member's request: of which fan-out */
 	bool is_noted;		 /* its Group Request Identifier is remembered */
 	bool is_own;		 /* the CSE asks for itself */
+	bool is_parked;		 /* it waits for something, and holds nothing of the tree */
 	bool is_consented;	 /* the subscriber of a blocking update has said yes */
 	uint64_t held_key;	 /* of the resource whose UPDATE it is that is held back */
 	struct verified *verified; /* notification targets that have been asked; NULL: none */

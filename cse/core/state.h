@@ -77,8 +77,8 @@ enum rsc check_notification(struct request *req);
 void dispatch(struct request *req);
 /* Back to the state before the first step, keeping the primitive, and through the procedure again. */
 void dispatch_again(struct request *req);
-/* The end of a parked request that is refused after all: with the code that req_fail has returned. */
-void dispatch_refusal(struct request *req, enum rsc code);
+/* The end of a parked request: with the code that req_fail has returned, or a success that is in its answer. */
+void dispatch_end(struct request *req, enum rsc code);
 /* The content of an answer that req_fail has made. */
 void print_refusal(struct request *req);
 /* Calls reply with what is in req->answer. */

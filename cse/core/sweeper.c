@@ -50,21 +50,29 @@ static void sweep_instances(struct request *req, struct resource *resource)
 		put_resource(req, resource);
 }
 
+/* What ends at the same time as its parent ends with it: its subscriptions are still there to tell of it. */
+static struct resource *top_of_due(struct resource *resource, int64_t due_us)
+{
+	while (resource->parent && resource->parent->expiry.due_us <= due_us)
+		resource = resource->parent;
+	return resource;
+}
+
 /* An entry of the heap is a resource's own expiration, or the time of a look at its oldest instance. */
 static void sweep_one(struct request *req, struct expiry *expiry)
 {
 	struct cse *cse = req->cse;
 	struct resource *resource;
 
-	expiry_clear(&cse->expiries, expiry);
 	if (expiry->is_look) {
+		expiry_clear(&cse->expiries, expiry);
 		resource = container_of(expiry, struct instances, oldest)->parent;
 		sweep_instances(req, resource);
 		return;
 	}
-	resource = container_of(expiry, struct resource, expiry);
+	resource = top_of_due(container_of(expiry, struct resource, expiry), expiry->due_us);
 	if (is_held_back(cse, resource)) {
-		expiry_set(&cse->expiries, &resource->expiry, cse_expiry_now(cse) + PERIOD_US);
+		expiry_set(&cse->expiries, expiry, cse_expiry_now(cse) + PERIOD_US);
 		return;
 	}
 	log_event(cse->log, LOG_DEBUG, "expired", "ri=\"%.*s\"", STR_ARG(resource->id));

@@ -51,7 +51,7 @@ static void verified(struct inquiry *inquiry)
 		const struct outgoing *out = &inquiry->outs[i];
 
 		if (out->outcome != HOP_ANSWERED || !rsc_is_success(out->rsc)) {
-			dispatch_refusal(req, refuse(req, out));
+			dispatch_end(req, refuse(req, out));
 			return;
 		}
 	}

@@ -12,5 +12,7 @@ EXTRA_DIST += tests/scenario/README.md tests/scenario/cells.txt tests/scenario/c
 	tests/scenario/access.scn tests/scenario/addressing.scn tests/scenario/container.scn tests/scenario/cse_base.scn tests/scenario/discovery.scn tests/scenario/result_content_children.scn \
 	tests/scenario/etag.scn tests/scenario/groups.scn tests/scenario/limits.scn tests/scenario/expiration.scn tests/scenario/http.scn tests/scenario/instance.scn \
 	tests/scenario/node.scn tests/scenario/partial.scn tests/scenario/policies.scn tests/scenario/primitive.scn tests/scenario/refusals.scn \
+	tests/scenario/blocking.scn tests/scenario/delivery.scn tests/scenario/group_subscription.scn tests/scenario/notify.scn \
+	tests/scenario/schedule.scn tests/scenario/subscription.scn \
 	tests/scenario/registration.scn tests/scenario/restart.scn tests/scenario/result_content.scn \
 	tests/scenario/retention.scn tests/scenario/store_failure.scn tests/scenario/together.scn tests/scenario/types.scn tests/scenario/values.scn
