@@ -12,7 +12,7 @@ copse_SOURCES = \
 	cse/serve.c
 # From the top floor down.
 copse_LDADD = libbindings.a libresources.a libcore.a libstore.a libschemas.a libbase.a \
-	$(HTTP_PARSER_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(INIH_LIBS)
+	$(HTTP_PARSER_LIBS) $(CURL_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(INIH_LIBS)
 
 man1_MANS = copse.1
 CLEANFILES += copse.1

@@ -90,18 +90,19 @@ static int watch_signals(struct server *server)
 	return loop_watch(server->loop, &server->signals, EPOLLIN);
 }
 
-/* Every connection is a descriptor; the default limit is 1024. */
+/* Every connection is a descriptor, and a name that is looked up takes two; the default limit is 1024. */
 static void raise_descriptor_limit(struct server *server)
 {
 	struct rlimit limit;
-	rlim_t wanted = server->config->http_max_connections + 100;
+	rlim_t wanted = server->config->http_max_connections + server->config->outgoing_max_connections + 200;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
 		return;
 	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
-		log_event(&server->log, LOG_WARN, "fewer connections than http.max-connections", "descriptors=%llu",
-			  (unsigned long long)limit.rlim_cur);
+		log_event(&server->log, LOG_WARN,
+			  "fewer connections than http.max-connections and outgoing.max-connections",
+			  "descriptors=%llu", (unsigned long long)limit.rlim_cur);
 }
 
 /* pointOfAccess: what the operator says, else where this server listens, if that is an address others can use. */
@@ -161,6 +162,12 @@ static int open_cse(struct server *server)
 			&server->cse, server->message, sizeof(server->message));
 }
 
+static bool is_loopback(const char *listen)
+{
+	return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
+	       strncmp(listen, "localhost:", 10) == 0;
+}
+
 static int open_bindings(struct server *server)
 {
 	const struct config *config = server->config;
@@ -177,6 +184,12 @@ static int open_bindings(struct server *server)
 		.idle_timeout_ms = (unsigned)config->http_idle_timeout * 1000,
 		.drain_timeout_ms = (unsigned)config->http_drain_timeout * 1000,
 		.trust_forwarded = config->http_trust_forwarded,
+		.networks = config->outgoing_networks,
+		.is_public = !is_loopback(config->http_listen),
+		.most_outgoing = (unsigned)config->outgoing_max_connections,
+		.outgoing_idle_ms = (unsigned)config->outgoing_idle_timeout * 1000,
+		.max_answer = config->outgoing_max_answer,
+		.ca_file = config->outgoing_ca_file,
 	};
 
 	for (size_t i = 0; i < BINDING_COUNT; i++)
