@@ -2,8 +2,8 @@
 # POSIX sh, read by `.`; the caller has set `top` to the top of the tree and uses `set -eu`.
 
 # curl is for the lines that quickstart prints and README shows.
-BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkgconf libcjson-dev libsqlite3-dev libinih-dev libhttp-parser-dev curl"
-TEST_PACKAGES="libcmocka-dev python3"
+BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkgconf libcjson-dev libsqlite3-dev libinih-dev libhttp-parser-dev libxml2-dev libcbor-dev curl"
+TEST_PACKAGES="libcmocka-dev python3 python3-jsonschema libxml2-utils"
 
 say() {
 	printf '%s\n' "$*" >&2

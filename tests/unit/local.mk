@@ -8,6 +8,7 @@ test_base_LDADD = libbase.a -lcmocka -lpthread
 check_PROGRAMS += test_json test_timestamp test_schedule test_schema test_validate test_specialization test_describe
 TESTS += test_json test_timestamp test_schedule test_schema test_validate test_specialization test_describe
 schema_test_libraries = libschemas.a libbase.a -lcmocka $(CJSON_LIBS)
+codec_test_libraries = $(schema_test_libraries) $(XML_LIBS) $(CBOR_LIBS) -lm
 test_json_SOURCES = tests/unit/test_json.c
 test_json_LDADD = $(schema_test_libraries)
 test_timestamp_SOURCES = tests/unit/test_timestamp.c
@@ -25,6 +26,13 @@ test_describe_SOURCES = tests/unit/test_describe.c cse/describe_json.c cse/descr
 	tests/unit/tables.c tests/unit/tables.h
 test_describe_LDADD = $(schema_test_libraries)
 
+# codecs
+check_PROGRAMS += test_codec
+TESTS += test_codec
+value_makers = tests/unit/tables.c tests/unit/tables.h tests/unit/value_maker.c tests/unit/value_maker.h \
+	tests/unit/value_random.c tests/unit/value_random.h tests/unit/same_value.c tests/unit/same_value.h
+test_codec_SOURCES = tests/unit/test_codec.c $(value_makers)
+test_codec_LDADD = $(codec_test_libraries)
 
 # core
 check_PROGRAMS += test_commit
