@@ -1,7 +1,7 @@
 /* decimal: see decimal.h. */
 #include "schemas/codec/decimal.h"
 
-#include <ctype.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,9 +86,10 @@ struct str decimal_from_xml(struct str text, struct arena *arena)
 
 size_t decimal_print(double number, char out[DECIMAL_SIZE])
 {
-	int len = 0;
+	/* Numbers that small have less digits; all others at least 15 that tell them apart. */
+	int least = fabs(number) < DBL_MIN ? 1 : DIGITS - 2, len = 0;
 
-	for (int precision = DIGITS - 2; precision <= DIGITS; precision++) {
+	for (int precision = least; precision <= DIGITS; precision++) {
 		len = snprintf(out, DECIMAL_SIZE, "%.*g", precision, number);
 		if (strtod(out, NULL) == number)
 			break;

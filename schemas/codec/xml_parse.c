@@ -204,7 +204,8 @@ static void on_document(void *context)
 {
 	struct xml_reader *r = context;
 	const xmlParserCtxt *parser = r->parser;
-	struct str encoding = str_of((const char *)parser->encoding);
+	const xmlChar *declared = parser->encoding ? parser->encoding : parser->input->encoding;
+	struct str encoding = str_of((const char *)declared);
 
 	if (encoding.ptr && !str_eq_nocase(encoding, STR("UTF-8")) && !str_eq_nocase(encoding, STR("US-ASCII")))
 		xml_stop(r, ERROR_FORMAT, "an encoding that is not UTF-8: ", encoding);

@@ -27,12 +27,17 @@ test_describe_SOURCES = tests/unit/test_describe.c cse/describe_json.c cse/descr
 test_describe_LDADD = $(schema_test_libraries)
 
 # codecs
-check_PROGRAMS += test_codec
-TESTS += test_codec
+check_PROGRAMS += test_codec test_xml test_cbor
+TESTS += test_codec test_xml test_cbor
 value_makers = tests/unit/tables.c tests/unit/tables.h tests/unit/value_maker.c tests/unit/value_maker.h \
 	tests/unit/value_random.c tests/unit/value_random.h tests/unit/same_value.c tests/unit/same_value.h
 test_codec_SOURCES = tests/unit/test_codec.c $(value_makers)
 test_codec_LDADD = $(codec_test_libraries)
+codec_cases = tests/unit/codec_case.c tests/unit/codec_case.h tests/unit/tables.c tests/unit/tables.h
+test_xml_SOURCES = tests/unit/test_xml.c $(codec_cases)
+test_xml_LDADD = $(codec_test_libraries)
+test_cbor_SOURCES = tests/unit/test_cbor.c $(codec_cases)
+test_cbor_LDADD = $(codec_test_libraries)
 
 # core
 check_PROGRAMS += test_commit
