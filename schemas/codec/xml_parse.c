@@ -200,17 +200,6 @@ static void on_document_type(void *context, const xmlChar *name, const xmlChar *
 	xml_fail(context, "a document type declaration is not accepted");
 }
 
-static void on_document(void *context)
-{
-	struct xml_reader *r = context;
-	const xmlParserCtxt *parser = r->parser;
-	const xmlChar *declared = parser->encoding ? parser->encoding : parser->input->encoding;
-	struct str encoding = str_of((const char *)declared);
-
-	if (encoding.ptr && !str_eq_nocase(encoding, STR("UTF-8")) && !str_eq_nocase(encoding, STR("US-ASCII")))
-		xml_stop(r, ERROR_FORMAT, "an encoding that is not UTF-8: ", encoding);
-}
-
 /* The first line of libxml2's message. */
 static void on_error(void *context, xmlErrorPtr error)
 {
@@ -223,7 +212,6 @@ static void on_error(void *context, xmlErrorPtr error)
 
 static const xmlSAXHandler handler = {
 	.initialized = XML_SAX2_MAGIC,
-	.startDocument = on_document,
 	.internalSubset = on_document_type,
 	.startElementNs = on_start,
 	.endElementNs = on_end,
@@ -271,6 +259,36 @@ static bool has_long_tag(struct str text)
 	return false;
 }
 
+/* The encoding that the XML declaration names; ptr NULL: none. */
+static struct str declared_encoding(struct str text)
+{
+	const struct str word = STR("encoding");
+	const char *end = memmem(text.ptr, text.len, "?>", 2), *at;
+	struct str value, rest;
+
+	if (!str_starts(text, STR("<?xml")) || !end)
+		return (struct str){0};
+	at = memmem(text.ptr, (size_t)(end - text.ptr), word.ptr, word.len);
+	if (!at)
+		return (struct str){0};
+	value = str_make(at + word.len, (size_t)(end - at) - word.len);
+	while (value.len > 0 && (xml_is_blank(value.ptr[0]) || value.ptr[0] == '='))
+		value = str_from(value, 1);
+	if (value.len == 0)
+		return value;
+	rest = str_from(value, 1);
+	return str_split(&rest, value.ptr[0]);
+}
+
+/* libxml2 would convert by it; what is read is UTF-8. */
+static bool is_utf8_declared(struct xml_reader *r, struct str text)
+{
+	struct str encoding = declared_encoding(text);
+
+	return !encoding.ptr || str_eq_nocase(encoding, STR("UTF-8")) || str_eq_nocase(encoding, STR("US-ASCII")) ||
+	       xml_stop(r, ERROR_FORMAT, "an encoding that is not UTF-8: ", encoding);
+}
+
 /* What libxml2 would guess an encoding from, or take long over. */
 static bool is_fit(struct xml_reader *r, struct str bytes)
 {
@@ -284,7 +302,7 @@ static bool is_fit(struct xml_reader *r, struct str bytes)
 		return xml_fail(r, "invalid UTF-8");
 	if (has_long_tag(text))
 		return xml_stop(r, ERROR_LIMIT, "too many attributes in one tag", (struct str){0});
-	return true;
+	return is_utf8_declared(r, text);
 }
 
 static void parse(struct xml_reader *r, struct str bytes)
@@ -297,7 +315,7 @@ static void parse(struct xml_reader *r, struct str bytes)
 	parser->userData = r;
 	r->parser = parser;
 	/* NOENT: &amp; in an attribute is its character, not a reference to one. */
-	xmlCtxtUseOptions(parser, XML_PARSE_NONET | XML_PARSE_NOENT);
+	xmlCtxtUseOptions(parser, XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_IGNORE_ENC);
 	xmlParseDocument(parser);
 	if (r->result == 0 && !parser->wellFormed)
 		xml_fail(r, "not well-formed");

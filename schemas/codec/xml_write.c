@@ -349,10 +349,12 @@ static void finish_object(struct writer *w, const struct shape *shape, struct st
 	}
 	strbuf_add_char(w->out, '>');
 	for (size_t i = 0; i < members.row_count; i++) {
-		struct shape inner = shape_of_row(w->schema, &members.rows[i]);
+		struct shape inner;
 
-		if (!value_is_absent(members.by_row[i]))
-			write_member(w, &inner, name_short(w->schema, members.rows[i].name), members.by_row[i]);
+		if (value_is_absent(members.by_row[i]))
+			continue;
+		inner = shape_of_row(w->schema, &members.rows[i]);
+		write_member(w, &inner, name_short(w->schema, members.rows[i].name), members.by_row[i]);
 	}
 	write_others(w, shape, &members, false);
 	write_others(w, shape, &members, true);
