@@ -256,7 +256,10 @@ void random_value(struct strbuf *out, struct random *random, struct kind kind, c
 	strbuf_add_char(out, '[');
 	for (uint64_t i = 0; i < count; i++) {
 		add_text(out, i ? "," : "");
-		random_single(out, random, (struct kind){kind.base, false, kind.of}, NULL);
+		if (kind.base == KIND_STRING && random->no_blanks)
+			add_text(out, "\"b:c\"");
+		else
+			random_single(out, random, (struct kind){kind.base, false, kind.of}, NULL);
 	}
 	strbuf_add_char(out, ']');
 }

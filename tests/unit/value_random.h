@@ -6,6 +6,7 @@
 
 struct random {
 	uint64_t state; /* the seed; not 0 */
+	bool no_blanks; /* in the elements of lists of strings, which XML Schema has as lists of words */
 };
 
 /* From 0 to below limit. */
