@@ -20,7 +20,7 @@ static const struct {
 } kinds[KIND_COUNT] = {
 	[KIND_STRING] = {"xs:string", NULL, NULL},
 	[KIND_TOKEN] = {"token", "xs:token", "\\S+"},
-	[KIND_URI] = {"uri", "xs:token", "\\S+"},
+	[KIND_URI] = {"anyURI", "xs:token", "\\S+"},
 	[KIND_ID] = {"id", "xs:token", "\\S+"},
 	[KIND_NAME] = {"name", "xs:token", "[A-Za-z0-9._~\\-]{1,255}"},
 	[KIND_NCNAME] = {"xs:NCName", NULL, NULL},
@@ -35,8 +35,8 @@ static const struct {
 	[KIND_CONTENT_INFO] = {"contentInfo", "xs:token", "[^/:\\s]+/[^/:]+:[0-2](:[0-5])?"},
 	[KIND_MEDIA_TYPE] = {"mediaType", "xs:token", "[^/\\s]+/[^/]+"},
 	[KIND_POA] = {"pointOfAccess", "xs:token", "[A-Za-z][A-Za-z0-9+.\\-]*://\\S+"},
-	[KIND_IPV4] = {"ipv4", "xs:token", "[0-9.]+(/[0-9]+)?"},
-	[KIND_IPV6] = {"ipv6", "xs:token", "[0-9A-Fa-f:.]+(/[0-9]+)?"},
+	[KIND_IPV4] = {"ipv4Address", "xs:token", "[0-9.]+(/[0-9]+)?"},
+	[KIND_IPV6] = {"ipv6Address", "xs:token", "[0-9A-Fa-f:.]+(/[0-9]+)?"},
 	[KIND_COUNTRY] = {"country", "xs:token", "[A-Z]{2}"},
 	[KIND_ROLE_ID] = {"roleID", "xs:token", "[A-Za-z0-9._\\-]+@[a-z0-9.\\-]+"},
 	[KIND_ABS_REL_TIMESTAMP] = {"timestampOrMilliseconds", NULL, NULL},
@@ -45,7 +45,7 @@ static const struct {
 
 static const char xs_prefix[] = "xs:";
 
-/* The name by which a kind of one value is referred to: "xs:string", "m2m:kind-uri", "m2m:enum-operation". */
+/* The name by which a kind of one value is referred to: "xs:string", "m2m:kind-anyURI", "m2m:enum-operation". */
 static void print_type_name(const struct document *document, struct kind kind)
 {
 	if (kind.base == KIND_ENUM)

@@ -8,6 +8,7 @@
 #include "schemas/codec/base64.h"
 #include "schemas/codec/canon.h"
 #include "schemas/codec/decimal.h"
+#include "schemas/rows.h"
 #include "schemas/shape.h"
 
 /* An array or map that is open. */
@@ -375,7 +376,7 @@ static struct shape shape_of(enum codec_form form)
 {
 	if (form == CODEC_CONTENT)
 		return shape_any();
-	return shape_complex(complex_find(form == CODEC_REQUEST ? STR("requestPrimitive") : STR("responsePrimitive")));
+	return shape_complex(form == CODEC_REQUEST ? &complex_requestPrimitive : &complex_responsePrimitive);
 }
 
 int cbor_read(const struct schema *schema, enum codec_form form, struct str bytes, const struct decode_limits *limits,

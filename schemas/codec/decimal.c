@@ -84,19 +84,30 @@ struct str decimal_from_xml(struct str text, struct arena *arena)
 
 /* ---- doubles ---- */
 
+static bool reads_back(double number, int precision, char out[DECIMAL_SIZE])
+{
+	snprintf(out, DECIMAL_SIZE, "%.*g", precision, number);
+	return strtod(out, NULL) == number;
+}
+
 size_t decimal_print(double number, char out[DECIMAL_SIZE])
 {
-	/* Numbers that small have less digits; all others at least 15 that tell them apart. */
-	int least = fabs(number) < DBL_MIN ? 1 : DIGITS - 2, len = 0;
+	/* Numbers that small have less digits; all others at least 15 that tell them apart, and most no more. */
+	int low = fabs(number) < DBL_MIN ? 1 : DIGITS - 2, high = DIGITS;
+	size_t len;
 
-	for (int precision = least; precision <= DIGITS; precision++) {
-		len = snprintf(out, DECIMAL_SIZE, "%.*g", precision, number);
-		if (strtod(out, NULL) == number)
-			break;
+	while (low < high) {
+		int middle = low + (high - low) / 4;
+
+		if (reads_back(number, middle, out))
+			high = middle;
+		else
+			low = middle + 1;
 	}
+	len = (size_t)snprintf(out, DECIMAL_SIZE, "%.*g", low, number);
 	if (!strpbrk(out, ".e"))
-		len += snprintf(out + len, DECIMAL_SIZE - (size_t)len, ".0");
-	return (size_t)len;
+		len += (size_t)snprintf(out + len, DECIMAL_SIZE - len, ".0");
+	return len;
 }
 
 /* A value: 0.digits times ten to the exponent, the digits without zeros at either end. */
