@@ -118,10 +118,10 @@ enum resource_type {
 
 enum type_flag {
 	ANNOUNCEABLE = 1,
-	INSTANCE = 2,	    /* kept as rows behind a key list, not in the memory tree (cin, tsi, fci) */
-	NO_ACPI = 8,	    /* no accessControlPolicyIDs of its own: judged by the parent's */
-	CSE_MADE = 16,	    /* CREATE by request answers 4005 */
-	REGISTRATION = 32,  /* its CREATE registers the originator and is never forwarded: TS-0004 7.3.2.8 */
+	INSTANCE = 2,	   /* kept as rows behind a key list, not in the memory tree (cin, tsi, fci) */
+	NO_ACPI = 8,	   /* no accessControlPolicyIDs of its own: judged by the parent's */
+	CSE_MADE = 16,	   /* CREATE by request answers 4005 */
+	REGISTRATION = 32, /* its CREATE registers the originator and is never forwarded: TS-0004 7.3.2.8 */
 	FROM_OPTIONAL = 64, /* its CREATE may come without From: TS-0004 7.3.2.1 */
 };
 
