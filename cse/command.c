@@ -25,6 +25,8 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"set", required_argument, NULL, 's'},
 	{"format", required_argument, NULL, 'f'},
+	{"json-schema", no_argument, NULL, 'F'},
+	{"xsd", no_argument, NULL, 'F'},
 	{"config-markdown", no_argument, NULL, 'p'},
 	{"config-sample", no_argument, NULL, 'p'},
 	{"manual", no_argument, NULL, 'p'},
@@ -39,6 +41,8 @@ static int take_option(struct command_line *line, unsigned takes, int letter, in
 		line->sets[line->set_count++] = optarg;
 	else if (letter == 'f' && (takes & TAKES_FORMAT))
 		line->arguments->format = optarg;
+	else if (letter == 'F' && (takes & TAKES_FORMAT))
+		line->arguments->format = long_options[index].name;
 	else if (letter == 'p' && (takes & TAKES_PRINTS))
 		line->arguments->print = long_options[index].name;
 	else

@@ -31,7 +31,7 @@ void command_print_man(FILE *out);
 /* What a command line may hold beside the configuration. */
 struct arguments {
 	const char *operand; /* the one word that is no option; NULL: none */
-	const char *format;  /* --format */
+	const char *format;  /* --format, or the name of an option that is one: --xsd */
 	const char *print;   /* name of the option that asks for a print of the configuration's table, or NULL */
 };
 
