@@ -38,6 +38,7 @@ static void finish(struct cse *cse)
 	instance_cache_finish(&cse->cache);
 	map_finish(&cse->pending);
 	map_finish(&cse->blocks);
+	map_finish(&cse->deferrals);
 	strbuf_finish(&cse->scratch);
 	list_each (item, &cse->free_requests) {
 		struct request *req = container_of(item, struct request, link);

@@ -94,7 +94,7 @@ const struct subscription *lane_subscription(const struct lane *lane)
 {
 	const struct resource *resource = tree_by_key(&lane->notifier->cse->tree, lane->subscription);
 
-	return resource ? resource->type->hooks->subscription(resource) : NULL;
+	return resource && resource->type->hooks->subscription ? resource->type->hooks->subscription(resource) : NULL;
 }
 
 /* ---- schedules ---- */
@@ -316,7 +316,7 @@ static bool add_text(struct lane *lane, const struct note *note, bool is_aggrega
 	if (is_aggregated)
 		notification_wrap_next(&lane->content, text);
 	else
-		notification_wrap(&lane->content, text);
+		notification_wrap(&lane->content, note->flags & NOTE_RESPONSE ? "m2m:rsp" : "m2m:sgn", text);
 	return true;
 }
 

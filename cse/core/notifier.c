@@ -248,6 +248,11 @@ void notifier_add_to(struct request *req, const struct subscription *subscriptio
 	add(req, lane_get(&req->cse->notifier, subscription->resource->key, target), text, NOTE_FREE);
 }
 
+void notifier_add_response(struct request *req, uint64_t lane, struct str target, struct str text)
+{
+	add(req, lane_get(&req->cse->notifier, lane, target), text, NOTE_FREE | NOTE_RESPONSE);
+}
+
 /* ---- all lanes of a subscription ---- */
 
 struct lane *lane_next(const struct notifier *notifier, uint64_t subscription, const struct lane *previous)

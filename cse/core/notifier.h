@@ -41,6 +41,9 @@ struct notifier {
  * policies do not concern. text: the value of m2m:sgn. */
 void notifier_add(struct request *req, const struct subscription *subscription, struct str text);
 void notifier_add_to(struct request *req, const struct subscription *subscription, struct str target, struct str text);
+/* The answer to a non-blocking request, the value of m2m:rsp, for one target: TS-0004 7.5.1.2.5. lane: a number never
+ * given before, the same for all targets of one answer. */
+void notifier_add_response(struct request *req, uint64_t lane, struct str target, struct str text);
 /* The subscription goes: what a schedule holds back goes with it, the rest is delivered at once. */
 void notifier_end(struct request *req, const struct subscription *subscription);
 /* The attributes of a subscription are about to change: what pendingNotification and latestNotify no longer keep is

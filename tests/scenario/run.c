@@ -66,6 +66,10 @@ static bool set_parameter(struct run *run, const struct statement *statement, co
 			str_eq(text, STR("*")) ? text : arena_printf(&run->arena, "\"%.*s\"", STR_ARG(text));
 		return true;
 	}
+	if (str_eq(name, STR("rtu"))) {
+		exchange->response_targets = text;
+		return true;
+	}
 	if (parameter == PARAM_COUNT)
 		return run_fail(run, statement, "%.*s is no parameter", STR_ARG(option->name));
 	exchange->param[parameter] = text;
