@@ -45,6 +45,7 @@ static void revert_taken(struct request *req, struct undo *base)
 	list_each (item, notes)
 		container_of(item, struct note, in_done)->is_taken = false;
 	list_splice(&notifier->done, notes);
+	notifier->taken_in = 0;
 	loop_timer_set(req->cse->loop, &notifier->pause, STORE_PAUSE_US);
 }
 
@@ -146,6 +147,7 @@ void notifier_take_done(struct notifier *notifier)
 	struct request *req = request_internal(notifier->cse, OP_UPDATE);
 	struct taken_undo *undo = arena_zalloc(&req->arena, sizeof(*undo));
 
+	notifier->taken_in = commit_open_batch(notifier->cse->committer);
 	list_init(&undo->notes);
 	undo->undo.revert = revert_taken;
 	undo->undo.settle = settle_taken;

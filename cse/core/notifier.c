@@ -333,6 +333,15 @@ void notifier_change(struct request *req, const struct subscription *before, con
 
 /* ---- rounds ---- */
 
+/* Once in a batch: what is delivered while another one is written waits for the next. */
+static void take_done(struct notifier *notifier)
+{
+	if (list_empty(&notifier->done) || notifier->pause.is_set ||
+	    notifier->taken_in == commit_open_batch(notifier->cse->committer))
+		return;
+	notifier_take_done(notifier);
+}
+
 static void end_of_round(struct loop_hook *hook)
 {
 	struct notifier *notifier = container_of(hook, struct notifier, end_of_round);
@@ -346,8 +355,7 @@ static void end_of_round(struct loop_hook *hook)
 		list_remove(&lane->ready);
 		lane_run(lane);
 	}
-	if (!list_empty(&notifier->done) && !notifier->pause.is_set)
-		notifier_take_done(notifier);
+	take_done(notifier);
 	if (list_empty(&notifier->ready) || notifier->in_flight >= most || notifier->is_posted)
 		return;
 	notifier->is_posted = true;

@@ -27,6 +27,7 @@ struct notifier {
 	struct list notes; /* all, in the order of their keys */
 	struct list ready; /* lanes to look at */
 	struct list done;  /* notes to take off the store */
+	uint64_t taken_in; /* the batch that the last ones were taken off in */
 	struct loop_task task;
 	struct loop_hook end_of_round;
 	bool is_posted, is_stopped;
