@@ -126,6 +126,7 @@ struct str notification_of_verification(struct request *req, struct str id, stru
 
 void notification_wrap(struct strbuf *out, struct str text)
 {
+	strbuf_reserve(out, text.len + 16);
 	STRBUF_LIT(out, "{\"m2m:sgn\":");
 	strbuf_add_str(out, text);
 	strbuf_add_char(out, '}');
