@@ -35,6 +35,7 @@ struct notifier {
 	size_t text_bytes;		      /* of notes kept in memory */
 	struct id_source random;
 	struct timer pause; /* while set, nothing is taken off: the store has failed */
+	struct timer lull;  /* while set, what is done may wait for others */
 	struct notification_counts counts;
 };
 
