@@ -126,6 +126,7 @@ struct str notification_of_verification(struct request *req, struct str id, stru
 
 void notification_wrap(struct strbuf *out, const char *root, struct str text)
 {
+	strbuf_reserve(out, text.len + 16);
 	strbuf_addf(out, "{\"%s\":", root);
 	strbuf_add_str(out, text);
 	strbuf_add_char(out, '}');

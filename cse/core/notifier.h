@@ -27,6 +27,7 @@ struct notifier {
 	struct list notes; /* all, in the order of their keys */
 	struct list ready; /* lanes to look at */
 	struct list done;  /* notes to take off the store */
+	uint64_t taken_in; /* the batch that the last ones were taken off in */
 	struct loop_task task;
 	struct loop_hook end_of_round;
 	bool is_posted, is_stopped;
@@ -34,6 +35,7 @@ struct notifier {
 	size_t text_bytes;		      /* of notes kept in memory */
 	struct id_source random;
 	struct timer pause; /* while set, nothing is taken off: the store has failed */
+	struct timer lull;  /* while set, what is done may wait for others */
 	struct notification_counts counts;
 };
 
