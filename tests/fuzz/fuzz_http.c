@@ -1,0 +1,137 @@
+/* fuzz_http: what a connection of the HTTP front receives, over a core that answers with what it got. The first byte
+ * says into pieces of how many bytes the rest is cut; the answers have to be the same as to the whole. */
+#include "tests/fuzz/fuzz.h"
+
+#include "bindings/http/connection.h"
+#include "bindings/registry.h"
+#include "tests/http/fake_core.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { NUMBERS_MOST = 5000 };
+
+struct server {
+	struct clock clock;
+	struct log log;
+	struct loop *loop;
+	struct cse *cse;
+	struct binding_state *front;
+};
+
+static const struct binding_config config = {
+	.listen = "127.0.0.1:0",
+	.root = "",
+	.cors_origins = "http://a.example",
+	.max_body = 300,
+	.max_headers = 500,
+	.max_connections = 10,
+	.header_timeout_ms = 1000,
+	.body_timeout_ms = 1000,
+	.idle_timeout_ms = 1000,
+	.drain_timeout_ms = 1000,
+	.networks = "",
+	.ca_file = "",
+};
+
+static struct server *shared_server(void)
+{
+	static struct server server;
+	char message[200];
+
+	if (server.loop)
+		return &server;
+	clock_init_virtual(&server.clock, INT64_C(1767225600000000));
+	server.log = (struct log){.level = LOG_ERROR, .format = LOG_TEXT, .out = stderr};
+	server.loop = loop_create(&server.clock);
+	server.cse = fake_core_create(server.loop, &server.log);
+	if (binding_find("http")->open(server.cse, server.loop, &config, &server.front, message, sizeof(message)) < 0)
+		fuzz_give_up("http", STR(""), message);
+	return &server;
+}
+
+static void take_answers(struct server *server, int fd, struct strbuf *answers)
+{
+	ssize_t got;
+
+	for (int i = 0; i < 3; i++)
+		loop_round(server->loop, 0);
+	while ((got = recv(fd, strbuf_reserve(answers, 4096), 4096, MSG_DONTWAIT)) > 0)
+		answers->len += (size_t)got;
+}
+
+static void cut_out(struct strbuf *answers, char *at, size_t len)
+{
+	memmove(at, at + len, answers->len - (size_t)(at + len - answers->ptr));
+	answers->len -= len;
+}
+
+static char *find(const struct strbuf *answers, const char *text)
+{
+	return answers->len ? memmem(answers->ptr, answers->len, text, strlen(text)) : NULL;
+}
+
+/* What may differ by how the bytes arrive: times, interim answers, and for which of its faults a request is refused
+ * that cannot be read to its end. */
+static void normalise(struct strbuf *answers)
+{
+	enum { DATE_LEN = sizeof("Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n") - 1 };
+	static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct str last;
+	char *at;
+
+	while ((at = find(answers, "Date: ")) != NULL)
+		cut_out(answers, at, DATE_LEN);
+	while ((at = find(answers, interim)) != NULL)
+		cut_out(answers, at, sizeof(interim) - 1);
+	last = strbuf_str(answers);
+	for (at = find(answers, "HTTP/1.1 4"); at; at = last.len ? memmem(last.ptr, last.len, "HTTP/1.1 4", 10) : NULL)
+		last = str_from(strbuf_str(answers), (size_t)(at - answers->ptr) + 1);
+	if (last.ptr != answers->ptr && memmem(last.ptr, last.len, "\nConnection: close", 18))
+		answers->len -= last.len;
+}
+
+static void converse(struct server *server, struct str rest, size_t most, struct strbuf *answers)
+{
+	struct peer peer = {.is_direct_loopback = true};
+	int fds[2];
+
+	FUZZ_HOLDS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+	connection_open(server->front, fds[1], &peer);
+	while (rest.len) {
+		size_t len = rest.len < most ? rest.len : most;
+		ssize_t sent = send(fds[0], rest.ptr, len, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			break;
+		rest = str_from(rest, (size_t)sent);
+		take_answers(server, fds[0], answers);
+	}
+	for (int i = 0; i < 30 && server->front->open_count; i++) {
+		clock_advance(&server->clock, 100000000);
+		take_answers(server, fds[0], answers);
+	}
+	close(fds[0]);
+	FUZZ_HOLDS(server->front->open_count == 0 && fake_core_is_idle(server->cse));
+	normalise(answers);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct strbuf whole = {0}, pieces = {0};
+	struct str input = str_make((const char *)data + 1, size ? size - 1 : 0);
+	struct server *server = shared_server();
+
+	if (size == 0)
+		return 0;
+	fake_core_begin(server->cse, NUMBERS_MOST);
+	converse(server, input, input.len, &whole);
+	fake_core_begin(server->cse, NUMBERS_MOST);
+	converse(server, input, data[0] ? data[0] : 1, &pieces);
+	if (!str_eq(strbuf_str(&whole), strbuf_str(&pieces)))
+		fuzz_give_up("pieces", strbuf_str(&pieces), arena_cstr(&(struct arena){0}, strbuf_str(&whole)));
+	strbuf_finish(&whole);
+	strbuf_finish(&pieces);
+	return 0;
+}
