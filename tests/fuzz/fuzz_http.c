@@ -94,8 +94,8 @@ static void normalise(struct strbuf *answers)
 	struct str last;
 	char *at;
 
-	while ((at = find(answers, "Date: ")) != NULL)
-		cut_out(answers, at, DATE_LEN);
+	while ((at = find(answers, "\nDate: ")) != NULL)
+		cut_out(answers, at + 1, DATE_LEN);
 	while ((at = find(answers, interim)) != NULL)
 		cut_out(answers, at, sizeof(interim) - 1);
 	last = strbuf_str(answers);
