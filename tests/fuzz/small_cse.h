@@ -16,6 +16,8 @@ struct small_cse {
 	struct world world;
 	struct arena arena; /* of the requests */
 	unsigned requests;
+	/* The wall clock was set: for a while nothing expires, and answers have times that are not in their order. */
+	bool has_jumped;
 };
 
 /* A new one. */
@@ -24,8 +26,8 @@ void small_cse_close(struct small_cse *small);
 /* One that lasts, for what changes nothing in it. */
 struct small_cse *small_cse_shared(void);
 
-/* Carries out the lines, LINES_MAX at most. After each, memory is consistent and the answer fits the tables; else it
- * aborts. */
+/* Carries out the lines, LINES_MAX at most. After each, memory is consistent, and the answer fits the tables
+ * unless has_jumped; else it aborts. */
 enum { LINES_MAX = 40 };
 void small_cse_run(struct small_cse *small, struct str lines);
 

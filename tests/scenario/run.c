@@ -498,7 +498,8 @@ static bool run_peer(struct run *run, const struct statement *statement)
 static bool run_clock(struct run *run, const struct statement *statement)
 {
 	if (run->seeds)
-		seeds_note_clock(run->seeds, run->seed_name, statement->kind == STATEMENT_STEP_CLOCK, statement->number);
+		seeds_note_clock(run->seeds, run->seed_name, statement->kind == STATEMENT_STEP_CLOCK,
+				 statement->number);
 	world_settle(&run->world); /* what is due before */
 	if (statement->kind == STATEMENT_STEP_CLOCK)
 		clock_step_wall(&run->world.clock, statement->number);
