@@ -94,12 +94,14 @@ static int store_number(void *field, const struct config_option *option, struct 
 	return 0;
 }
 
-static bool has_control(struct str text)
+/* Can a line of the file carry the value? There, blanks around a value do not count, and ` ;` begins a comment. */
+static bool fits_in_line(struct str text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
-			return true;
-	return false;
+		if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f ||
+		    (text.ptr[i] == ';' && (i == 0 || text.ptr[i - 1] == ' ')))
+			return false;
+	return text.len == 0 || (text.ptr[0] != ' ' && text.ptr[text.len - 1] != ' ');
 }
 
 /* Puts a value into its field if the option allows it. text lives as long as the configuration. */
@@ -108,7 +110,7 @@ static int store_value(struct config *config, const struct config_option *option
 	void *field = (char *)config + option->offset;
 	struct str view = str_of(text);
 
-	if (has_control(view))
+	if (!fits_in_line(view))
 		return -1;
 	switch (option->type) {
 	case CONFIG_TEXT:

@@ -10,6 +10,7 @@ struct cse {
 	struct log *log;
 	unsigned open_requests;
 	bool is_busy;
+	uint64_t most; /* of a number that steers */
 };
 
 struct delayed {
@@ -24,7 +25,14 @@ struct cse *fake_core_create(struct loop *loop, struct log *log)
 
 	cse->loop = loop;
 	cse->log = log;
+	cse->most = UINT32_MAX;
 	return cse;
+}
+
+void fake_core_begin(struct cse *cse, uint64_t most)
+{
+	cse->is_busy = false;
+	cse->most = most;
 }
 
 bool fake_core_is_idle(const struct cse *cse)
@@ -137,12 +145,12 @@ static struct str echo(struct request *req)
 
 /* ---- answers ---- */
 
-static uint64_t number_of(struct str text)
+static uint64_t number_of(const struct request *req, struct str text)
 {
 	uint64_t number = 0;
 
 	(void)!str_to_u64(text, &number);
-	return number;
+	return number < req->cse->most ? number : req->cse->most;
 }
 
 static void late(struct timer *timer)
@@ -176,9 +184,9 @@ static void steer(struct request *req, struct str word, struct str rest)
 	struct answer *answer = &req->answer;
 
 	if (str_eq(word, STR("rsc")))
-		req_fail(req, (enum rsc)number_of(rest), "refused on \"demand\"");
+		req_fail(req, (enum rsc)number_of(req, rest), "refused on \"demand\"");
 	else if (str_eq(word, STR("size")))
-		answer->content = filler(req, number_of(rest));
+		answer->content = filler(req, number_of(req, rest));
 	else if (!str_eq(word, STR("empty")))
 		answer->content = echo(req);
 	if (str_eq(word, STR("etag")))
@@ -189,7 +197,7 @@ static void steer(struct request *req, struct str word, struct str rest)
 		answer->precondition_failed = true;
 	if (str_eq(word, STR("partial"))) {
 		answer->is_partial = true;
-		answer->offset = number_of(rest);
+		answer->offset = number_of(req, rest);
 	}
 	if (str_eq(word, STR("location"))) {
 		answer->rsc = RSC_CREATED;
@@ -210,7 +218,7 @@ void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct reque
 	else
 		steer(req, word, rest);
 	if (str_eq(word, STR("wait")))
-		answer_late(req, number_of(rest));
+		answer_late(req, number_of(req, rest));
 	else
 		reply(req, arg);
 }

@@ -46,7 +46,8 @@ static bool is_partial(const struct inspection *inspection)
 {
 	struct str to = parameter(inspection, PARAM_to);
 
-	return result_content_is(inspection, "9") || (to.len && memchr(to.ptr, '#', to.len)) ||
+	return result_content_is(inspection, "9") || parameter(inspection, PARAM_attributeList).ptr ||
+	       (to.len && memchr(to.ptr, '#', to.len)) ||
 	       (inspection->exchange->op == OP_RETRIEVE && inspection->exchange->content.len);
 }
 

@@ -9,6 +9,7 @@ struct options {
 	bool verbose;
 	bool no_coverage;
 	bool keeps_going;
+	const char *seeds;   /* a directory: each scenario is run once, and seeds are written */
 	const char *title;   /* only scenarios with this in their title */
 	char directory[500]; /* of the scenarios */
 	char **files;
@@ -40,8 +41,12 @@ static void run_one(struct session *session, const struct scenario_file *file, c
 		.coverage = &session->coverage,
 		.keeps_going = session->options.keeps_going,
 		.trace = session->options.verbose ? stdout : NULL,
+		.seeds = session->options.seeds,
 	};
-	bool ok = run_scenario(&run, session->schema, sqlite);
+	bool ok;
+
+	snprintf(run.seed_name, sizeof(run.seed_name), "%.40s-%u", base_name(file->path), scenario->line);
+	ok = run_scenario(&run, session->schema, sqlite);
 
 	strbuf_add_char(&run.failure, '\0');
 	tap_point(&session->tap, ok, run.failure.ptr, "%s: %.*s [%s, %s]", base_name(file->path),
@@ -65,7 +70,7 @@ static void run_everywhere(struct session *session, const struct scenario_file *
 	if (session->options.title && !strstr(arena_cstr(&session->arena, scenario->title), session->options.title))
 		return;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if ((scenario->where & places[i].needs) == places[i].needs)
+		if ((scenario->where & places[i].needs) == places[i].needs && (i == 0 || !session->options.seeds))
 			run_one(session, file, scenario, places[i].transport, places[i].sqlite);
 }
 
@@ -153,13 +158,15 @@ static int read_options(struct options *options, int argc, char **argv)
 	int option;
 
 	snprintf(options->directory, sizeof(options->directory), "%s/tests/scenario", source ? source : ".");
-	while ((option = getopt(argc, argv, "vckt:")) != -1) {
+	while ((option = getopt(argc, argv, "vcks:t:")) != -1) {
 		if (option == 'v')
 			options->verbose = true;
 		else if (option == 'c')
 			options->no_coverage = true;
 		else if (option == 'k')
 			options->keeps_going = true;
+		else if (option == 's')
+			options->seeds = optarg;
 		else if (option == 't')
 			options->title = optarg;
 		else
@@ -179,9 +186,9 @@ int main(int argc, char **argv)
 
 	if (read_options(&session.options, argc, argv) != 0) {
 		fprintf(stderr,
-			"usage: %s [-v] [-c] [-k] [-t WORDS] [FILE ...]\n"
+			"usage: %s [-v] [-c] [-k] [-s DIRECTORY] [-t WORDS] [FILE ...]\n"
 			"-v prints every request and answer, -k goes on after a failure, -c leaves the coverage out, "
-			"-t picks titles\n",
+			"-t picks titles, -s writes seeds for the fuzz targets\n",
 			argv[0]);
 		return 2;
 	}
