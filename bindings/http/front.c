@@ -68,7 +68,8 @@ static void finish(struct binding_state *front)
 	input_pool_finish(&front->inputs);
 	strbuf_finish(&front->batch);
 	strbuf_finish(&front->aside);
-	strbuf_finish(&front->scratch);
+	strbuf_finish(&front->maker.scratch);
+	transcoder_finish(&front->maker.transcoder);
 	strbuf_finish(&front->location);
 	free(front);
 }
@@ -162,6 +163,7 @@ static int http_open(struct cse *cse, struct loop *loop, const struct binding_co
 		free(front);
 		return error;
 	}
+	transcoder_init(&front->maker.transcoder, config->schema);
 	loop_add_hook(loop, &front->reaper);
 	*state = front;
 	return 0;

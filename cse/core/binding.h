@@ -47,7 +47,7 @@ struct binding_config {
 	unsigned max_connections;
 	unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, drain_timeout_ms;
 	bool trust_forwarded;	     /* treat forwarding headers as harmless for the admin rule */
-	const struct schema *schema; /* names of attributes in queries; NULL: every name is taken for one */
+	const struct schema *schema; /* names of attributes in queries, and what serializations go by */
 	/* Where it may connect to: comma separated networks (192.0.2.0/24, 2001:db8::/32); "" allows all but the
 	 * link-local, metadata, unspecified and multicast addresses where is_public is set. */
 	const char *networks;
@@ -89,6 +89,7 @@ void cse_remove_bindings(struct cse *cse);
 
 struct log *cse_log(struct cse *cse);
 /* Limits for decoding, and the CSE's identity for Content-Location ("/id-in"). */
+const struct decode_limits *cse_decode_limits(const struct cse *cse);
 struct str cse_id(const struct cse *cse);
 struct clock *cse_clock(struct cse *cse);
 

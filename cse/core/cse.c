@@ -180,6 +180,11 @@ struct log *cse_log(struct cse *cse)
 	return cse->log;
 }
 
+const struct decode_limits *cse_decode_limits(const struct cse *cse)
+{
+	return &cse->config.decode;
+}
+
 struct str cse_id(const struct cse *cse)
 {
 	return str_of(cse->config.id);

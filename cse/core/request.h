@@ -9,6 +9,7 @@
 #include "cse/base/arena.h"
 #include "cse/base/list.h"
 #include "cse/base/map.h"
+#include "schemas/codec/codec.h"
 #include "schemas/primitive.h"
 #include "schemas/status.h"
 #include "schemas/validate.h"
@@ -85,8 +86,9 @@ struct request {
 	struct filter filter;
 	/* notificationURI of Response Type, joined by `&` (TS-0009 6.4.11); ptr NULL: absent, empty: none */
 	struct str response_targets;
-	struct str content;  /* canonical JSON of the Content parameter, undecoded; empty: none */
-	const char *binding; /* "http", for the log */
+	struct str content;	   /* of the Content parameter; empty: none. Recv-1.0 makes canonical JSON of it */
+	const struct codec *codec; /* what it is serialized by until then; NULL: it is canonical JSON */
+	const char *binding;	   /* "http", for the log */
 	struct peer peer;
 	struct str accept_etag; /* If-Match: list of etags as received; empty: no condition */
 	/* A fault the binding saw (a bad media type, unreadable query): Recv-1.0 answers it. RSC_NONE: none. */

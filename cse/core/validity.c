@@ -209,12 +209,18 @@ static enum rsc check_from(struct request *req)
 
 static enum rsc decode_content(struct request *req)
 {
+	const struct codec *codec = req->codec ? req->codec : &codec_json;
 	struct decode_error error = {0};
 
 	if (req->content.len == 0)
 		return RSC_NONE;
-	if (json_decode(req->content, &req->cse->config.decode, &req->arena, &req->doc, &error) != 0)
+	if (codec->decode(req->cse->schema, CODEC_CONTENT, req->content, &req->cse->config.decode, &req->arena,
+			  &req->doc, &error) != 0)
 		return req_fail(req, RSC_BAD_REQUEST, "content: %s at byte %zu", error.message, error.offset);
+	if (req->doc.text.len > req->cse->config.decode.bytes)
+		return req_fail(req, RSC_BAD_REQUEST, "content: the text is too long");
+	req->content = req->doc.text;
+	req->codec = NULL;
 	return RSC_NONE;
 }
 

@@ -5,6 +5,7 @@
 #include "bindings/http/connection.h"
 #include "bindings/registry.h"
 #include "tests/http/fake_core.h"
+#include "tests/unit/tables.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@ struct server {
 	struct clock clock;
 	struct log log;
 	struct loop *loop;
+	struct schema *schema;
 	struct cse *cse;
 	struct binding_state *front;
 };
@@ -45,7 +47,10 @@ static struct server *shared_server(void)
 	clock_init_virtual(&server.clock, INT64_C(1767225600000000));
 	server.log = (struct log){.level = LOG_ERROR, .format = LOG_TEXT, .out = stderr};
 	server.loop = loop_create(&server.clock);
-	server.cse = fake_core_create(server.loop, &server.log);
+	server.schema = schema_create(test_types, test_type_count);
+	if (schema_load_builtin(server.schema, message, sizeof(message)) < 0)
+		fuzz_give_up("schema", STR(""), message);
+	server.cse = fake_core_create(server.loop, &server.log, server.schema);
 	if (binding_find("http")->open(server.cse, server.loop, &config, &server.front, message, sizeof(message)) < 0)
 		fuzz_give_up("http", STR(""), message);
 	return &server;

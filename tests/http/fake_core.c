@@ -8,6 +8,7 @@
 struct cse {
 	struct loop *loop;
 	struct log *log;
+	const struct schema *schema;
 	unsigned open_requests;
 	bool is_busy;
 	uint64_t most; /* of a number that steers */
@@ -19,13 +20,14 @@ struct delayed {
 	struct loop *loop;
 };
 
-struct cse *fake_core_create(struct loop *loop, struct log *log)
+struct cse *fake_core_create(struct loop *loop, struct log *log, const struct schema *schema)
 {
 	struct cse *cse = xzalloc(sizeof(*cse));
 
 	cse->loop = loop;
 	cse->log = log;
 	cse->most = UINT32_MAX;
+	cse->schema = schema;
 	return cse;
 }
 
@@ -55,6 +57,14 @@ struct str cse_id(const struct cse *cse)
 {
 	(void)cse;
 	return STR("/id-in");
+}
+
+const struct decode_limits *cse_decode_limits(const struct cse *cse)
+{
+	static const struct decode_limits limits = {.bytes = 100000, .depth = 12, .tokens = 100};
+
+	(void)cse;
+	return &limits;
 }
 
 struct clock *cse_clock(struct cse *cse)
@@ -187,6 +197,8 @@ static void steer(struct request *req, struct str word, struct str rest)
 		req_fail(req, (enum rsc)number_of(req, rest), "refused on \"demand\"");
 	else if (str_eq(word, STR("size")))
 		answer->content = filler(req, number_of(req, rest));
+	else if (str_eq(word, STR("back")))
+		answer->content = req->content;
 	else if (!str_eq(word, STR("empty")))
 		answer->content = echo(req);
 	if (str_eq(word, STR("etag")))
@@ -205,6 +217,22 @@ static void steer(struct request *req, struct str word, struct str rest)
 	}
 }
 
+/* As Recv-1.0 does; JSON is left as it is. */
+static bool decode(struct request *req)
+{
+	struct decode_error error;
+
+	if (!req->content.len || !req->codec || req->codec == &codec_json)
+		return true;
+	if (req->codec->decode(req->cse->schema, CODEC_CONTENT, req->content, cse_decode_limits(req->cse), &req->arena,
+			       &req->doc, &error) != 0) {
+		req_fail(req, RSC_BAD_REQUEST, "content: %s at byte %zu", error.message, error.offset);
+		return false;
+	}
+	req->content = req->doc.text;
+	return true;
+}
+
 void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct request *req, void *arg), void *arg)
 {
 	struct str rest = req->param[PARAM_to], word = str_split(&rest, '/');
@@ -215,7 +243,7 @@ void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct reque
 	req->answer.rsc = RSC_OK;
 	if (req->refused != RSC_NONE)
 		req_fail(req, req->refused, "%s", req->refused_why);
-	else
+	else if (decode(req))
 		steer(req, word, rest);
 	if (str_eq(word, STR("wait")))
 		answer_late(req, number_of(req, rest));

@@ -17,6 +17,8 @@ bool run_fail(struct run *run, const struct statement *statement, const char *fo
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	if (skips_take(run->skips, run->transport->name, run->path, run->scenario->title, text))
+		return false;
 	strbuf_addf(&run->failure, "%s:%u: %.*s\n   %s\n", run->path, statement->line, STR_ARG(statement->text), text);
 	return false;
 }
@@ -160,7 +162,7 @@ bool run_exchange(struct run *run, const struct statement *statement, const stru
 	memset(reply, 0, sizeof(*reply));
 	if (run->seeds)
 		seeds_note_request(run->seeds, run->seed_name, exchange);
-	fault = run->transport->perform(&run->world, exchange, &run->arena, reply);
+	fault = run->transport->perform(run->transport, &run->world, exchange, &run->arena, reply);
 	if (fault)
 		return run_fail(run, statement, "%s", fault);
 	return take_reply(run, statement, exchange, reply);
@@ -567,7 +569,7 @@ bool run_scenario(struct run *run, struct schema *schema, bool sqlite)
 		return false;
 	}
 	for (const struct statement *statement = run->scenario->statements; statement; statement = statement->next)
-		if (!run_statement(run, statement) && !run->keeps_going)
+		if (!run_statement(run, statement) && run->failure.len && !run->keeps_going)
 			return false;
 	return run->failure.len == 0;
 }

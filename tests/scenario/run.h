@@ -4,6 +4,7 @@
 
 #include "tests/scenario/coverage.h"
 #include "tests/scenario/scenario.h"
+#include "tests/scenario/skips.h"
 #include "tests/scenario/transport.h"
 
 struct run {
@@ -11,6 +12,7 @@ struct run {
 	const struct scenario *scenario;
 	const struct transport *transport;
 	struct coverage *coverage;
+	struct skips *skips;
 	struct world world;
 	struct arena arena;
 	struct variables variables;
@@ -33,7 +35,7 @@ bool run_prepare(struct run *run, const struct statement *statement, struct exch
 /* Sends it, has the answer inspected and noted. false: run->failure says why. */
 bool run_exchange(struct run *run, const struct statement *statement, const struct exchange *exchange,
 		  struct reply *reply);
-/* Adds "file:line: ..." to run->failure and returns false. */
+/* Adds "file:line: ..." to run->failure, unless it is among the skips, and returns false. */
 bool run_fail(struct run *run, const struct statement *statement, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* "m2m:cnt" for "cnt"; a name with a colon is left as it is. */

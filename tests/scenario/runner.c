@@ -9,8 +9,9 @@ struct options {
 	bool verbose;
 	bool no_coverage;
 	bool keeps_going;
-	const char *seeds;   /* a directory: each scenario is run once, and seeds are written */
-	const char *title;   /* only scenarios with this in their title */
+	const char *seeds; /* a directory: each scenario is run once, and seeds are written */
+	const char *title; /* only scenarios with this in their title */
+	const char *transport;
 	char directory[500]; /* of the scenarios */
 	char **files;
 	int file_count;
@@ -19,6 +20,7 @@ struct options {
 struct session {
 	struct schema *schema;
 	struct coverage coverage;
+	struct skips skips;
 	struct tap tap;
 	struct options options;
 	struct arena arena;
@@ -39,6 +41,7 @@ static void run_one(struct session *session, const struct scenario_file *file, c
 		.scenario = scenario,
 		.transport = transport,
 		.coverage = &session->coverage,
+		.skips = &session->skips,
 		.keeps_going = session->options.keeps_going,
 		.trace = session->options.verbose ? stdout : NULL,
 		.seeds = session->options.seeds,
@@ -61,16 +64,16 @@ static void run_everywhere(struct session *session, const struct scenario_file *
 		bool sqlite;
 		unsigned needs;
 	} places[] = {
-		{&transport_core, false, ON_CORE | ON_MEMORY},
-		{&transport_core, true, ON_CORE | ON_SQLITE},
-		{&transport_http, false, ON_HTTP | ON_MEMORY},
-		{&transport_http, true, ON_HTTP | ON_SQLITE},
+		{&transport_core, false, ON_CORE | ON_MEMORY},	   {&transport_core, true, ON_CORE | ON_SQLITE},
+		{&transport_http, false, ON_HTTP | ON_MEMORY},	   {&transport_http, true, ON_HTTP | ON_SQLITE},
+		{&transport_http_xml, false, ON_HTTP | ON_MEMORY}, {&transport_http_cbor, false, ON_HTTP | ON_MEMORY},
 	};
 
 	if (session->options.title && !strstr(arena_cstr(&session->arena, scenario->title), session->options.title))
 		return;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if ((scenario->where & places[i].needs) == places[i].needs && (i == 0 || !session->options.seeds))
+		if ((scenario->where & places[i].needs) == places[i].needs && (i == 0 || !session->options.seeds) &&
+		    (!session->options.transport || strcmp(places[i].transport->name, session->options.transport) == 0))
 			run_one(session, file, scenario, places[i].transport, places[i].sqlite);
 }
 
@@ -110,6 +113,20 @@ static int run_file(struct session *session, const char *path)
 	return 0;
 }
 
+static int read_skips(struct session *session)
+{
+	struct strbuf text = {0};
+	char path[600];
+	int status;
+
+	snprintf(path, sizeof(path), "%s/skips.txt", session->options.directory);
+	status = read_file(path, &text);
+	if (status == 0)
+		status = skips_parse(&session->skips, arena_copy(&session->arena, strbuf_str(&text)), &session->arena);
+	strbuf_finish(&text);
+	return status;
+}
+
 static int is_scenario(const struct dirent *entry)
 {
 	const char *dot = strrchr(entry->d_name, '.');
@@ -147,8 +164,11 @@ static int run_all(struct session *session)
 	for (int i = 0; i < session->options.file_count; i++)
 		if (run_file(session, session->options.files[i]) != 0)
 			status = -1;
-	if (session->options.file_count == 0 && !session->options.no_coverage && !session->options.title)
+	if (session->options.file_count == 0 && !session->options.no_coverage && !session->options.title &&
+	    !session->options.transport) {
 		coverage_report(&session->coverage, &session->tap, session->options.directory);
+		skips_report(&session->skips, &session->tap);
+	}
 	return status;
 }
 
@@ -158,7 +178,7 @@ static int read_options(struct options *options, int argc, char **argv)
 	int option;
 
 	snprintf(options->directory, sizeof(options->directory), "%s/tests/scenario", source ? source : ".");
-	while ((option = getopt(argc, argv, "vcks:t:")) != -1) {
+	while ((option = getopt(argc, argv, "vcks:t:o:")) != -1) {
 		if (option == 'v')
 			options->verbose = true;
 		else if (option == 'c')
@@ -169,6 +189,8 @@ static int read_options(struct options *options, int argc, char **argv)
 			options->seeds = optarg;
 		else if (option == 't')
 			options->title = optarg;
+		else if (option == 'o')
+			options->transport = optarg;
 		else
 			return -1;
 	}
@@ -186,9 +208,9 @@ int main(int argc, char **argv)
 
 	if (read_options(&session.options, argc, argv) != 0) {
 		fprintf(stderr,
-			"usage: %s [-v] [-c] [-k] [-s DIRECTORY] [-t WORDS] [FILE ...]\n"
+			"usage: %s [-v] [-c] [-k] [-s DIRECTORY] [-t WORDS] [-o TRANSPORT] [FILE ...]\n"
 			"-v prints every request and answer, -k goes on after a failure, -c leaves the coverage out, "
-			"-t picks titles, -s writes seeds for the fuzz targets\n",
+			"-t picks titles, -o a transport, -s writes seeds for the fuzz targets\n",
 			argv[0]);
 		return 2;
 	}
@@ -199,6 +221,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	coverage_init(&session.coverage, session.schema);
+	if (read_skips(&session) != 0)
+		return 2;
 	int status = run_all(&session);
 
 	printf("1..%u\n", session.tap.count);

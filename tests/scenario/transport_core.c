@@ -49,15 +49,16 @@ bool core_wait(struct world *world, const struct flight *flight)
 	return flight->done;
 }
 
-static const char *perform_core(struct world *world, const struct exchange *exchange, struct arena *arena,
-				struct reply *reply)
+static const char *perform_core(const struct transport *transport, struct world *world, const struct exchange *exchange,
+				struct arena *arena, struct reply *reply)
 {
 	struct flight flight;
 	const char *fault = core_submit(world, exchange, arena, reply, &flight);
 
+	(void)transport;
 	if (fault)
 		return fault;
 	return core_wait(world, &flight) ? NULL : "no answer";
 }
 
-const struct transport transport_core = {"core", false, perform_core};
+const struct transport transport_core = {.name = "core", .perform = perform_core};

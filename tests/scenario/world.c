@@ -135,7 +135,8 @@ static bool wants_failing_store(const struct scenario *scenario)
 
 static int open_http(struct world *world)
 {
-	static const struct binding_config config = {
+	const struct binding_config config = {
+		.schema = world->schema,
 		.listen = "127.0.0.1:0",
 		.root = "",
 		.cors_origins = "",
