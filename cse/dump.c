@@ -165,7 +165,7 @@ int command_dump(int argc, char **argv)
 	struct dump dump = {.out = stdout};
 	struct store *store = NULL;
 	char message[MESSAGE_SIZE];
-	int code = command_read(argc, argv, 0, &arguments, &config);
+	int code = command_read(argc, argv, &(struct takes){0}, &arguments, &config);
 
 	if (code != 0)
 		return code;

@@ -2,6 +2,8 @@
 bin_PROGRAMS += copse
 copse_SOURCES = \
 	cse/main.c \
+	cse/arguments.def \
+	cse/backup.c \
 	cse/check_config.c \
 	cse/command.c cse/command.h \
 	cse/config.c cse/config.h cse/config.def \
@@ -9,7 +11,8 @@ copse_SOURCES = \
 	cse/config_print.c \
 	cse/describe.c cse/describe.h cse/describe_json.c \
 	cse/dump.c \
-	cse/serve.c
+	cse/serve.c \
+	cse/verify.c
 # From the top floor down.
 copse_LDADD = libbindings.a libresources.a libcore.a libstore.a libschemas.a libbase.a \
 	$(HTTP_PARSER_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(INIH_LIBS)

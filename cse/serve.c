@@ -120,10 +120,9 @@ static const char *points_of_access(struct server *server)
 	return server->own_address;
 }
 
-static int open_cse(struct server *server)
+void command_cse_config(const struct config *config, const char *points_of_access, struct cse_config *out)
 {
-	const struct config *config = server->config;
-	const struct cse_config cse_config = {
+	*out = (struct cse_config){
 		.virtuals = registry_virtuals(),
 		.id = config->cse_id,
 		.name = config->cse_name,
@@ -143,7 +142,7 @@ static int open_cse(struct server *server)
 		.fanout_timeout_s = (int64_t)config->group_timeout,
 		.strict = config->access_strict,
 		.require_subscription = config->registration_require_subscription,
-		.points_of_access = points_of_access(server),
+		.points_of_access = points_of_access,
 		.decode = {.bytes = config->http_max_body,
 			   .depth = (unsigned)config->limits_nesting,
 			   .tokens = (unsigned)config->limits_tokens},
@@ -156,8 +155,14 @@ static int open_cse(struct server *server)
 		.default_mbs = config->container_default_mbs,
 		.default_mia = config->container_default_mia,
 	};
+}
 
-	return cse_open(&cse_config, server->loop, &server->clock, &server->log, server->schema, server->store,
+static int open_cse(struct server *server)
+{
+	struct cse_config config;
+
+	command_cse_config(server->config, points_of_access(server), &config);
+	return cse_open(&config, server->loop, &server->clock, &server->log, server->schema, server->store,
 			&server->cse, server->message, sizeof(server->message));
 }
 
@@ -262,7 +267,7 @@ int command_run(int argc, char **argv)
 	struct config config;
 	struct arguments arguments;
 	struct server server = {.config = &config};
-	int code = command_read(argc, argv, 0, &arguments, &config);
+	int code = command_read(argc, argv, &(struct takes){0}, &arguments, &config);
 
 	if (code != 0)
 		return code;
