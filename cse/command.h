@@ -27,6 +27,7 @@ int command_dump(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_restore(int argc, char **argv);
 int command_verify(int argc, char **argv);
+int command_request(int argc, char **argv);
 
 /* The manual page, in roff. */
 void command_print_man(FILE *out);
@@ -35,6 +36,7 @@ enum {
 	TAKES_FORMAT = 1,
 	TAKES_PRINTS = 2,
 	TAKES_DISCARD = 4,
+	TAKES_CLIENT = 8,
 };
 
 enum { MOST_OPERANDS = 16 };

@@ -1,8 +1,9 @@
 # setup.sh: what quickstart, check and .ci/run share: installing what is missing, building, testing.
 # POSIX sh, read by `.`; the caller has set `top` to the top of the tree and uses `set -eu`.
 
-# curl is for the lines that quickstart prints and README shows.
-BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkgconf libcjson-dev libsqlite3-dev libinih-dev libhttp-parser-dev curl"
+# curl is for the lines that quickstart prints and README shows; ca-certificates for https to other hosts.
+BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkgconf libcjson-dev libsqlite3-dev libinih-dev libhttp-parser-dev
+	libcurl4-openssl-dev ca-certificates curl"
 TEST_PACKAGES="libcmocka-dev python3"
 
 say() {
