@@ -2,6 +2,7 @@
 #include "cse/command.h"
 
 #include "cse/store/store.h"
+#include "cse/supervisor.h"
 #include "resources/registry.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 
 int command_fail(int code, const char *message)
 {
-	fprintf(stderr, "copse: %s\n", message);
+	fprintf(stderr, "%scopse: %s\n", supervisor_reads_levels() ? "<3>" : "", message);
 	return code;
 }
 

@@ -16,6 +16,7 @@ copse_SOURCES = \
 	cse/pretty.c \
 	cse/request.c \
 	cse/serve.c \
+	cse/supervisor.c cse/supervisor.h \
 	cse/verify.c
 # From the top floor down.
 copse_LDADD = libbindings.a libresources.a libcore.a libstore.a libschemas.a libbase.a \

@@ -7,6 +7,7 @@ SYSTEM_TESTS = \
 	tests/system/test_kill.py \
 	tests/system/test_readme.py \
 	tests/system/test_request.py \
+	tests/system/test_service.py \
 	tests/system/test_sync.py
 dist_check_SCRIPTS += $(SYSTEM_TESTS)
 TESTS += $(SYSTEM_TESTS)
