@@ -112,13 +112,25 @@ void command_cse_config(const struct config *config, const char *points_of_acces
 	};
 }
 
-static struct binding_config binding_config_of(const struct server *server)
+/* Every binding has a section of its name with a key listen; one that listens nowhere is left out. */
+static const char *listen_of(const struct config *config, size_t binding)
+{
+	const char *const listens[] = {
+#define BINDING(name) config->name##_listen,
+#include "bindings/registry.def"
+#undef BINDING
+	};
+
+	return listens[binding];
+}
+
+static struct binding_config binding_config_of(const struct server *server, size_t binding)
 {
 	const struct config *config = server->config;
 
 	return (struct binding_config){
 		.schema = server->schema,
-		.listen = config->http_listen,
+		.listen = listen_of(config, binding),
 		.root = config->http_root,
 		.cors_origins = config->http_cors_origins,
 		.max_body = config->http_max_body,
@@ -144,15 +156,18 @@ static void set_log(struct server *server)
 /* What is live takes effect: the log, and what bounds the next requests and connections. */
 static void apply_live(struct server *server)
 {
-	const struct binding_config binding_config = binding_config_of(server);
 	struct cse_config cse_config;
 
 	set_log(server);
 	raise_descriptor_limit(server);
 	command_cse_config(server->config, "", &cse_config);
 	cse_set_limits(server->cse, &cse_config);
-	for (size_t i = 0; i < BINDING_COUNT; i++)
-		bindings[i]->set_limits(server->open[i], &binding_config);
+	for (size_t i = 0; i < BINDING_COUNT; i++) {
+		const struct binding_config binding_config = binding_config_of(server, i);
+
+		if (server->open[i] && bindings[i]->set_limits)
+			bindings[i]->set_limits(server->open[i], &binding_config);
+	}
 }
 
 static void take_configuration(struct server *server, const struct config *fresh)
@@ -199,9 +214,11 @@ static void stop(struct server *server, unsigned signal_number)
 	log_event(&server->log, LOG_INFO, "stopping", "signal=%u", signal_number);
 	supervisor_stopping(&server->supervisor);
 	server->is_stopping = true;
-	server->draining = BINDING_COUNT;
 	for (size_t i = 0; i < BINDING_COUNT; i++)
-		bindings[i]->drain(server->open[i], drained, server);
+		server->draining += server->open[i] != NULL;
+	for (size_t i = 0; i < BINDING_COUNT; i++)
+		if (server->open[i])
+			bindings[i]->drain(server->open[i], drained, server);
 }
 
 static void on_signal(struct loop_fd *watch, uint32_t events)
@@ -262,12 +279,17 @@ static int open_cse(struct server *server)
 
 static int open_bindings(struct server *server)
 {
-	const struct binding_config config = binding_config_of(server);
+	for (size_t i = 0; i < BINDING_COUNT; i++) {
+		const struct binding_config config = binding_config_of(server, i);
 
-	for (size_t i = 0; i < BINDING_COUNT; i++)
+		if (!*config.listen)
+			continue;
 		if (bindings[i]->open(server->cse, server->loop, &config, &server->open[i], server->message,
 				      sizeof(server->message)) < 0)
 			return -1;
+		log_event(&server->log, LOG_INFO, "listening", "binding=%s address=%s", bindings[i]->name,
+			  bindings[i]->address(server->open[i]));
+	}
 	return 0;
 }
 

@@ -5,7 +5,9 @@ SYSTEM_TESTS = \
 	tests/system/test_discovery.py \
 	tests/system/test_disk.py \
 	tests/system/test_kill.py \
+	tests/system/test_documents.py \
 	tests/system/test_operations.py \
+	tests/system/test_package.py \
 	tests/system/test_readme.py \
 	tests/system/test_request.py \
 	tests/system/test_service.py \
