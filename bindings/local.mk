@@ -1,14 +1,21 @@
 # bindings: protocols; libbindings.a.
 noinst_LIBRARIES += libbindings.a
 libbindings_a_SOURCES = \
+	bindings/guard.c bindings/guard.h \
 	bindings/registry.c bindings/registry.def bindings/registry.h \
 	bindings/http/chunked.c bindings/http/chunked.h \
+	bindings/http/client.c bindings/http/client.h \
 	bindings/http/connection.c bindings/http/connection.h \
+	bindings/http/dial.c bindings/http/dial.h \
 	bindings/http/front.c bindings/http/front.h \
 	bindings/http/head.c bindings/http/head.h bindings/http/header.def \
 	bindings/http/input.c bindings/http/input.h \
 	bindings/http/listener.c bindings/http/listener.h \
 	bindings/http/mapping.c bindings/http/mapping.h \
 	bindings/http/media.c bindings/http/media.h bindings/http/media.def \
+	bindings/http/origin.c bindings/http/origin.h \
+	bindings/http/outbound.c bindings/http/outbound.h \
+	bindings/http/reply.c bindings/http/reply.h \
 	bindings/http/response.c bindings/http/response.h \
+	bindings/http/route.c bindings/http/route.h \
 	bindings/http/target.c bindings/http/target.h bindings/http/query.def

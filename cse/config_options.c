@@ -1,6 +1,7 @@
 /* config_options: the table of options with their limits, and the rules for values that are text. */
 #include "cse/config.h"
 
+#include "bindings/guard.h"
 #include "schemas/schema.h"
 
 #include <inttypes.h>
@@ -132,6 +133,17 @@ static bool is_root(struct str text)
 {
 	return text.len == 0 || (text.len > 1 && text.ptr[0] == '/' && text.ptr[text.len - 1] != '/' &&
 				 all_of(text, "/-._~") && !memmem(text.ptr, text.len, "//", 2));
+}
+
+static bool is_network_list(struct str text)
+{
+	struct guard guard;
+	char message[100];
+
+	if (guard_init(&guard, text.ptr, false, message, sizeof(message)) < 0)
+		return false;
+	guard_finish(&guard);
+	return true;
 }
 
 #define CHECK(function, in_words) .check = function, .allowed = (in_words)

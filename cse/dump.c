@@ -18,6 +18,7 @@ struct keys {
 };
 
 struct dump {
+	struct store *store;
 	struct map parents;
 	FILE *out;
 };
@@ -82,6 +83,27 @@ static int take_tail(void *arg, uint64_t key, uint64_t parent, const struct inst
 	return 0;
 }
 
+static int dump_note(void *arg, uint64_t key, uint64_t subscription, struct str target, int64_t ct_us, uint32_t flags,
+		     size_t size)
+{
+	struct dump *dump = arg;
+	struct strbuf line = {0}, text = {0};
+	char created[TIMESTAMP_SIZE];
+	int found = dump->store->ops->read_note(dump->store, key, &text);
+
+	(void)flags;
+	timestamp_print(created, ct_us);
+	strbuf_addf(&line, "{\"key\":%" PRIu64 ",\"subscription\":%" PRIu64 ",\"target\":", key, subscription);
+	strbuf_add_json(&line, target);
+	strbuf_addf(&line, ",\"created\":\"%s\",\"size\":%zu,\"note\":", created, size);
+	strbuf_add_str(&line, strbuf_str(&text));
+	if (found > 0)
+		fprintf(dump->out, "%.*s}\n", STR_ARG(strbuf_str(&line)));
+	strbuf_finish(&line);
+	strbuf_finish(&text);
+	return found < 0 ? found : 0;
+}
+
 static void dump_instance(struct dump *dump, uint64_t key, uint64_t parent, const struct instance_head *head,
 			  struct str body)
 {
@@ -96,8 +118,9 @@ static void dump_instance(struct dump *dump, uint64_t key, uint64_t parent, cons
 		key, parent, created, expires, head->st, STR_ARG(body));
 }
 
-static int dump_instances(struct dump *dump, struct store *store, const struct keys *keys, struct strbuf *body)
+static int dump_instances(struct dump *dump, const struct keys *keys, struct strbuf *body)
 {
+	struct store *store = dump->store;
 	struct instance_head head;
 	uint64_t parent;
 
@@ -111,20 +134,21 @@ static int dump_instances(struct dump *dump, struct store *store, const struct k
 	return 0;
 }
 
-static int dump_store(struct dump *dump, struct store *store)
+static int dump_store(struct dump *dump)
 {
 	static const struct store_visitor visitor = {.meta = dump_meta,
 						     .resource = dump_resource,
 						     .chunk = take_chunk,
 						     .gone = take_gone,
-						     .tail = take_tail};
+						     .tail = take_tail,
+						     .note = dump_note};
 	struct strbuf body = {0};
 	size_t state = 0;
-	int status = store->ops->load(store, &visitor, dump);
+	int status = dump->store->ops->load(dump->store, &visitor, dump);
 
 	for (struct map_node *node = map_walk(&dump->parents, &state, NULL); node && status == 0;
 	     node = map_walk(&dump->parents, &state, node))
-		status = dump_instances(dump, store, container_of(node, struct keys, node), &body);
+		status = dump_instances(dump, container_of(node, struct keys, node), &body);
 	strbuf_finish(&body);
 	return status;
 }
@@ -163,20 +187,19 @@ int command_dump(int argc, char **argv)
 	struct arguments arguments;
 	struct log log = {.level = LOG_ERROR, .out = stderr};
 	struct dump dump = {.out = stdout};
-	struct store *store = NULL;
 	char message[MESSAGE_SIZE];
 	int code = command_read(argc, argv, &(struct takes){0}, &arguments, &config);
 
 	if (code != 0)
 		return code;
-	if (open_existing(&config, &log, &store, message, sizeof(message)) < 0) {
+	if (open_existing(&config, &log, &dump.store, message, sizeof(message)) < 0) {
 		code = command_fail(EXIT_USAGE, message);
 	} else {
-		int status = dump_store(&dump, store);
+		int status = dump_store(&dump);
 		snprintf(message, sizeof(message), "dump: %s", status < 0 ? error_text(status) : strerror(EIO));
 		if (status < 0 || fflush(stdout) != 0)
 			code = command_fail(EXIT_FAULT, message);
-		store->ops->close(store);
+		dump.store->ops->close(dump.store);
 	}
 	dump_finish(&dump);
 	config_finish(&config);

@@ -61,18 +61,19 @@ static void at_round_end(struct loop_hook *hook)
 
 /* ---- configuration ---- */
 
-/* Every connection is a descriptor; the default limit is 1024. */
+/* Every connection is a descriptor, and a name that is looked up takes two; the default limit is 1024. */
 static void raise_descriptor_limit(struct server *server)
 {
 	struct rlimit limit;
-	rlim_t wanted = server->config->http_max_connections + 100;
+	rlim_t wanted = server->config->http_max_connections + server->config->outgoing_max_connections + 200;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
 		return;
 	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
-		log_event(&server->log, LOG_WARN, "fewer connections than http.max-connections", "descriptors=%llu",
-			  (unsigned long long)limit.rlim_cur);
+		log_event(&server->log, LOG_WARN,
+			  "fewer connections than http.max-connections and outgoing.max-connections",
+			  "descriptors=%llu", (unsigned long long)limit.rlim_cur);
 }
 
 void command_cse_config(const struct config *config, const char *points_of_access, struct cse_config *out)
@@ -124,6 +125,12 @@ static const char *listen_of(const struct config *config, size_t binding)
 	return listens[binding];
 }
 
+static bool is_loopback(const char *listen)
+{
+	return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
+	       strncmp(listen, "localhost:", 10) == 0;
+}
+
 static struct binding_config binding_config_of(const struct server *server, size_t binding)
 {
 	const struct config *config = server->config;
@@ -141,6 +148,12 @@ static struct binding_config binding_config_of(const struct server *server, size
 		.idle_timeout_ms = (unsigned)config->http_idle_timeout * 1000,
 		.drain_timeout_ms = (unsigned)config->http_drain_timeout * 1000,
 		.trust_forwarded = config->http_trust_forwarded,
+		.networks = config->outgoing_networks,
+		.is_public = !is_loopback(config->http_listen),
+		.most_outgoing = (unsigned)config->outgoing_max_connections,
+		.outgoing_idle_ms = (unsigned)config->outgoing_idle_timeout * 1000,
+		.max_answer = config->outgoing_max_answer,
+		.ca_file = config->outgoing_ca_file,
 	};
 }
 

@@ -126,6 +126,30 @@ static bool hides_subtree(const struct resource *resource)
 	return ae->is_inactive;
 }
 
+/* TS-0004 7.5.1.2.3: who subscribes for the entity, and who hosts the subscription, may both notify it. */
+static enum rsc authorize_notify(struct request *req, const struct resource *resource)
+{
+	struct value notification = notification_of(req), creator = {0};
+	const struct schema *schema = cse_schema(req->cse);
+	struct request probe = *req;
+	bool verifies;
+
+	if (!value_is_absent(notification) && value_type(notification) == VALUE_OBJECT)
+		creator = value_member(notification, name_short(schema, ATTR_creator));
+	verifies = !value_is_absent(creator) &&
+		   !value_is_absent(value_member(notification, name_short(schema, ATTR_verificationRequest)));
+	if (verifies) {
+		probe.from = value_string(creator, &req->arena);
+		if (!may(&probe, resource, PRIVILEGE_NOTIFY))
+			return req_fail(req, RSC_SUBSCRIPTION_CREATOR_HAS_NO_PRIVILEGE,
+					"the creator of the subscription may not notify the target");
+	}
+	if (may(req, resource, PRIVILEGE_NOTIFY))
+		return RSC_NONE;
+	return req_fail(req, verifies ? RSC_SUBSCRIPTION_HOST_HAS_NO_PRIVILEGE : RSC_ORIGINATOR_HAS_NO_PRIVILEGE,
+			"the originator may not notify the target");
+}
+
 static const struct type_hooks ae_hooks = {
 	.state_size = sizeof(struct ae),
 	.attach = attach,
@@ -133,6 +157,8 @@ static const struct type_hooks ae_hooks = {
 	.authorize_create = authorize_create,
 	.create = create,
 	.choose_id = choose_id,
+	.authorize_notify = authorize_notify,
+	.notify = notify_forward,
 };
 
 #define TYPE_DEF "schemas/types/AE.def"

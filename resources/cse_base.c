@@ -12,7 +12,16 @@ static void present(struct cse *cse, const struct resource *resource, struct pre
 	present_json(presenter, ATTR_currentTime, str_make(text, len + 2));
 }
 
-static const struct type_hooks base_hooks = {.present = present};
+/* TS-0004 7.3.3.9.2. A verification is answered; of other notifications nothing is asked of this CSE yet. */
+static enum rsc notify(struct request *req)
+{
+	if (str_eq(value_name(value_first(doc_root(&req->doc))), STR("m2m:seci")))
+		return req_fail(req, RSC_NOT_IMPLEMENTED, "content: security information is not supported");
+	req->answer.rsc = RSC_OK;
+	return RSC_OK;
+}
+
+static const struct type_hooks base_hooks = {.present = present, .notify = notify};
 
 #define TYPE_DEF "schemas/types/CSEBase.def"
 #define TYPE_HOOKS &base_hooks

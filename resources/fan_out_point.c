@@ -150,6 +150,7 @@ static enum rsc perform(struct request *req)
 	code = add_targets(&fan);
 	if (code != RSC_NONE)
 		return code;
+	group_take_subscription(req);
 	return fanout_start(req, fan.targets, fan.count, fan.is_nested);
 }
 

@@ -54,8 +54,10 @@ static void attach(struct cse *cse, struct resource *resource)
 	struct policy_set *previous = group->policies;
 	size_t count = 0;
 
-	if (!group->holder.resource)
+	if (!group->holder.resource) {
 		holder_init(&group->holder, cse, resource);
+		list_init(&group->forwards);
+	}
 	drop_members(group);
 	while (next_string(&rest).ptr)
 		count++;
@@ -74,6 +76,7 @@ static void finish(struct resource *resource)
 	if (!group->holder.resource)
 		return;
 	drop_members(group);
+	group_forget_forwards(group);
 	policy_set_release(group->policies);
 	holder_finish(&group->holder);
 }
@@ -224,6 +227,10 @@ static const struct type_hooks group_hooks = {
 	.state_size = sizeof(struct group),
 	.create = create,
 	.update = update,
+	.authorize_notify = group_authorize_notify,
+	.notify = group_notify,
+	.print_hidden = group_print_hidden,
+	.read_hidden = group_read_hidden,
 	.attach = attach,
 	.finish = finish,
 	.resolve = resolve,

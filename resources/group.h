@@ -22,6 +22,8 @@ struct group {
 	size_t count;
 	bool is_resolved;
 	struct policy_set *policies; /* membersAccessControlPolicyIDs; NULL: not set */
+	struct list forwards;	     /* where notifications go that came through an outer group: aggregation.c */
+	size_t forward_count;
 };
 
 /* The group's members, with references to those that are here. */
@@ -44,5 +46,15 @@ bool group_lists_below(struct cse *cse, const struct member *member, struct want
 bool group_is_fanout(const struct virtual_def *virtual_);
 /* memberType; 0: mixed. */
 uint64_t group_member_type(const struct cse *cse, const struct resource *resource);
+
+/* ---- aggregation.c: notifications of the members ---- */
+
+/* A CREATE of a <subscription> through the group: changes what is sent to the members. */
+void group_take_subscription(struct request *req);
+enum rsc group_authorize_notify(struct request *req, const struct resource *resource);
+enum rsc group_notify(struct request *req);
+void group_forget_forwards(struct group *group);
+void group_print_hidden(struct cse *cse, const struct resource *resource, struct strbuf *out);
+void group_read_hidden(struct cse *cse, const struct resource *resource, struct value hidden, struct arena *arena);
 
 #endif

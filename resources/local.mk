@@ -3,6 +3,7 @@ noinst_LIBRARIES += libresources.a
 libresources_a_SOURCES = \
 	resources/access_control_policy.c \
 	resources/ae.c \
+	resources/aggregation.c \
 	resources/container.c \
 	resources/content_instance.c \
 	resources/cse_base.c \
@@ -13,5 +14,7 @@ libresources_a_SOURCES = \
 	resources/mgmt_obj.c \
 	resources/node.c \
 	resources/registry.c resources/registry.def resources/registry.h \
+	resources/schedule.c \
+	resources/subscription.c \
 	resources/retention.c resources/retention.h \
 	resources/virtuals.h

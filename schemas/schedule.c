@@ -96,17 +96,58 @@ int schedule_parse(struct str text, struct schedule *out)
 	return 0;
 }
 
+/* The largest unit of time in which tm lies outside of the window; UNIT_NONE: in none. */
+enum unit { UNIT_NONE, UNIT_SECOND, UNIT_MINUTE, UNIT_HOUR, UNIT_DAY, UNIT_MONTH, UNIT_YEAR };
+
+static enum unit mismatch(const struct schedule *schedule, const struct tm *tm)
+{
+	bool found;
+
+	if (look_at_years(schedule->years, (uint64_t)(tm->tm_year + 1900), &found) != 0 || !found)
+		return UNIT_YEAR;
+	if (!(schedule->months >> (tm->tm_mon + 1) & 1))
+		return UNIT_MONTH;
+	if (!(schedule->days >> tm->tm_mday & 1) || !(schedule->weekdays >> tm->tm_wday & 1))
+		return UNIT_DAY;
+	if (!(schedule->hours >> tm->tm_hour & 1))
+		return UNIT_HOUR;
+	if (!(schedule->minutes >> tm->tm_min & 1))
+		return UNIT_MINUTE;
+	return schedule->seconds >> (tm->tm_sec < 60 ? tm->tm_sec : 59) & 1 ? UNIT_NONE : UNIT_SECOND;
+}
+
 bool schedule_contains(const struct schedule *schedule, int64_t wall_us)
 {
 	time_t seconds = (time_t)(wall_us / SECOND_US);
 	struct tm tm;
-	bool found;
 
-	if (!gmtime_r(&seconds, &tm))
-		return false;
-	if (!(schedule->seconds >> (tm.tm_sec < 60 ? tm.tm_sec : 59) & 1) || !(schedule->minutes >> tm.tm_min & 1) ||
-	    !(schedule->hours >> tm.tm_hour & 1) || !(schedule->days >> tm.tm_mday & 1) ||
-	    !(schedule->months >> (tm.tm_mon + 1) & 1) || !(schedule->weekdays >> tm.tm_wday & 1))
-		return false;
-	return look_at_years(schedule->years, (uint64_t)(tm.tm_year + 1900), &found) == 0 && found;
+	return gmtime_r(&seconds, &tm) && mismatch(schedule, &tm) == UNIT_NONE;
+}
+
+/* The beginning of the next year, month, day, hour, minute or second. */
+static void go_on(struct tm *tm, enum unit unit)
+{
+	tm->tm_sec = unit > UNIT_SECOND ? 0 : tm->tm_sec + 1;
+	tm->tm_min = unit > UNIT_MINUTE ? 0 : tm->tm_min + (unit == UNIT_MINUTE);
+	tm->tm_hour = unit > UNIT_HOUR ? 0 : tm->tm_hour + (unit == UNIT_HOUR);
+	tm->tm_mday = unit > UNIT_DAY ? 1 : tm->tm_mday + (unit == UNIT_DAY);
+	tm->tm_mon = unit > UNIT_MONTH ? 0 : tm->tm_mon + (unit == UNIT_MONTH);
+	tm->tm_year += unit == UNIT_YEAR;
+}
+
+int64_t schedule_next(const struct schedule *schedule, int64_t wall_us)
+{
+	enum { MOST_STEPS = 20000 }; /* the days of 30 years, and some */
+	time_t seconds = (time_t)(wall_us / SECOND_US);
+	struct tm tm;
+
+	for (unsigned step = 0; step < MOST_STEPS && gmtime_r(&seconds, &tm); step++) {
+		enum unit unit = mismatch(schedule, &tm);
+
+		if (unit == UNIT_NONE)
+			return step ? (int64_t)seconds * SECOND_US : wall_us;
+		go_on(&tm, unit);
+		seconds = timegm(&tm);
+	}
+	return INT64_MAX;
 }

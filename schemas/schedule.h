@@ -16,5 +16,7 @@ struct schedule {
 WARN_UNUSED int schedule_parse(struct str text, struct schedule *out);
 /* Does this point in time belong to the window? Every field has to agree. */
 bool schedule_contains(const struct schedule *schedule, int64_t wall_us);
+/* The first point in time from wall_us on that belongs to the window; INT64_MAX: there is none within 30 years. */
+int64_t schedule_next(const struct schedule *schedule, int64_t wall_us);
 
 #endif

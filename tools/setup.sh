@@ -5,7 +5,7 @@
 BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkgconf libcjson-dev libsqlite3-dev libinih-dev libhttp-parser-dev
 	libcurl4-openssl-dev ca-certificates curl"
 # patch, dpkg-dev and the rest are for the tests of documents and of the package, systemd for that of the unit.
-TEST_PACKAGES="libcmocka-dev python3 git patch dpkg-dev debhelper lintian systemd"
+TEST_PACKAGES="libcmocka-dev python3 openssl git patch dpkg-dev debhelper lintian systemd"
 
 say() {
 	printf '%s\n' "$*" >&2

@@ -117,7 +117,8 @@ static void http_drain(struct binding_state *front, void (*done)(void *arg), voi
 		loop_timer_set(front->loop, &front->drain, 0);
 }
 
-/* Requests still at the CSE keep the front until they are answered. */
+/* Requests still at the CSE keep the front until they are answered. Hops may be sent until here, also while it drains.
+ */
 static void http_close(struct binding_state *front)
 {
 	if (!front)
@@ -125,6 +126,7 @@ static void http_close(struct binding_state *front)
 	front->drained = NULL;
 	front->is_closed = true;
 	listener_close(&front->listener);
+	client_close(&front->client);
 	close_all(front);
 	if (front->waiting_count == 0)
 		finish(front);
@@ -149,8 +151,14 @@ static int http_open(struct cse *cse, struct loop *loop, const struct binding_co
 	list_init(&front->connections);
 	list_init(&front->resumed);
 	list_init(&front->dead);
+	error = client_open(&front->client, cse, loop, &front->config, message, size);
+	if (error < 0) {
+		free(front);
+		return error;
+	}
 	error = listener_open(&front->listener, loop, config->listen, message, size);
 	if (error < 0) {
+		client_close(&front->client);
 		free(front);
 		return error;
 	}
@@ -173,6 +181,20 @@ static const char *http_address(struct binding_state *front)
 	return front->listener.address;
 }
 
+/* ---- hops ---- */
+
+static void http_send(struct binding_state *front, struct hop *hop)
+{
+	client_send(&front->client, hop);
+}
+
+static void http_cancel(struct binding_state *front, struct hop *hop)
+{
+	client_cancel(&front->client, hop);
+}
+
+static const char *const schemes[] = {"http", "https", NULL};
+
 extern const struct binding binding_http;
 const struct binding binding_http = {
 	.name = "http",
@@ -181,4 +203,7 @@ const struct binding binding_http = {
 	.close = http_close,
 	.set_limits = http_set_limits,
 	.address = http_address,
+	.schemes = schemes,
+	.send = http_send,
+	.cancel = http_cancel,
 };

@@ -1,7 +1,8 @@
-/* front: what the connections of one HTTP server share. It is the binding_state behind binding_http. */
+/* front: what the connections of one HTTP server share, and the client. It is the binding_state behind binding_http. */
 #ifndef BINDINGS_HTTP_FRONT_H
 #define BINDINGS_HTTP_FRONT_H
 
+#include "bindings/http/client.h"
 #include "bindings/http/input.h"
 #include "bindings/http/listener.h"
 #include "bindings/http/response.h"
@@ -12,6 +13,7 @@ struct binding_state {
 	struct loop *loop;
 	struct binding_config config;
 	struct listener listener;
+	struct client client;
 
 	struct list connections; /* open ones */
 	unsigned open_count;

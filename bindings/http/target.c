@@ -310,7 +310,8 @@ void target_map(struct request *req, struct str target, struct str root, const s
 
 /* ---- the way back ---- */
 
-static void add_escaped(struct strbuf *out, struct str text)
+/* Escapes all but unreserved characters and those of also (RFC 3986 2.3). */
+static void add_escaped(struct strbuf *out, struct str text, const char *also)
 {
 	static const char hex[] = "0123456789ABCDEF";
 
@@ -318,7 +319,7 @@ static void add_escaped(struct strbuf *out, struct str text)
 		unsigned char c = (unsigned char)text.ptr[i];
 
 		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		    (c && strchr("-._~/:@", c)))
+		    (c && (strchr("-._~", c) || strchr(also, c))))
 			strbuf_add_char(out, (char)c);
 		else
 			strbuf_add(out, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
@@ -327,6 +328,8 @@ static void add_escaped(struct strbuf *out, struct str text)
 
 void target_add_path(struct strbuf *out, struct str root, struct str cse_id, struct str to)
 {
+	const char *also = "/:@";
+
 	strbuf_add_str(out, root);
 	if (str_starts(to, STR("//"))) {
 		STRBUF_LIT(out, "/_");
@@ -334,9 +337,35 @@ void target_add_path(struct strbuf *out, struct str root, struct str cse_id, str
 	} else {
 		STRBUF_LIT(out, "/~");
 		if (!str_starts(to, STR("/"))) {
-			add_escaped(out, cse_id);
+			add_escaped(out, cse_id, also);
 			strbuf_add_char(out, '/');
 		}
 	}
-	add_escaped(out, to);
+	add_escaped(out, to, also);
+}
+
+void target_add_query(struct strbuf *out, const struct str *param)
+{
+	static const enum parameter parameters[] = {
+#define QUERY(name) PARAM_##name,
+#include "bindings/http/query.def"
+#undef QUERY
+	};
+	struct str attribute = param[PARAM_to];
+	char separator = '?';
+
+	str_split(&attribute, '#');
+	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
+		struct str value = param[parameters[i]];
+
+		if (!value.ptr && parameters[i] == PARAM_attributeList)
+			value = attribute;
+		if (!value.ptr)
+			continue;
+		strbuf_add_char(out, separator);
+		strbuf_add_str(out, str_of(parameter_defs[parameters[i]].short_name));
+		strbuf_add_char(out, '=');
+		add_escaped(out, value, "/:@+,");
+		separator = '&';
+	}
 }

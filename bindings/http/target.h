@@ -16,4 +16,8 @@ void target_refuse(struct request *req, enum rsc code, const char *format, ...) 
  * CSE-relative one is given in the SP-relative form of this CSE. */
 void target_add_path(struct strbuf *out, struct str root, struct str cse_id, struct str to);
 
+/* Adds "?" and the parameters (param[PARAM_COUNT]) that travel in a query, if there are any. The attribute that To
+ * names behind a `#` is one of them. */
+void target_add_query(struct strbuf *out, const struct str *param);
+
 #endif

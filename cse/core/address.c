@@ -254,7 +254,9 @@ enum rsc check_operation(struct request *req)
 		return hooks->operations & OP_BIT(req->op) ? RSC_NONE : not_allowed(req, target->virtual_->long_name);
 	}
 	if (req->op == OP_NOTIFY)
-		return req_fail(req, RSC_NOT_IMPLEMENTED, "NOTIFY: not supported");
+		return !target->instance && req->type->hooks && req->type->hooks->notify
+			       ? RSC_NONE
+			       : not_allowed(req, req->type->name);
 	/* A CREATE is refused by the type of what it would make, not by the parent's. */
 	refusing = req->op == OP_CREATE ? schema_type(req->cse->schema, req->ty) : req->type;
 	if (refusing && refusing->refused & OP_BIT(req->op))

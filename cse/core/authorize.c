@@ -140,6 +140,10 @@ enum rsc check_authorization(struct request *req)
 		return RSC_NONE; /* each result is judged instead: TS-0004 7.3.3.14 */
 	if (type && type->hooks && type->hooks->authorize_create)
 		return type->hooks->authorize_create(req, resource);
+	if (req->is_own)
+		return RSC_NONE;
+	if (req->op == OP_NOTIFY && resource->type->hooks->authorize_notify)
+		return resource->type->hooks->authorize_notify(req, resource);
 	if (links_policies(req))
 		return may_link(req, resource) ? RSC_NONE : denied(req);
 	return may(req, resource, privilege_of(req->op)) ? RSC_NONE : denied(req);

@@ -55,6 +55,7 @@ struct binding_config {
 	unsigned most_outgoing;	   /* connections to other hosts at once */
 	unsigned outgoing_idle_ms; /* how long one of them is kept without use */
 	size_t max_answer;	   /* bytes of an answer's body; a larger one counts as none */
+	const char *ca_file;	   /* certificates of authorities that peers are believed by; "" for the system's */
 };
 
 struct binding {

@@ -1,4 +1,5 @@
 /* CREATE: TS-0004 7.3.3.5. */
+#include "cse/core/events.h"
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
 
@@ -111,6 +112,7 @@ static enum rsc create_instance(struct request *req, struct resource *parent, st
 	set_universal(req, draft, parent, id, chosen.ptr ? chosen : id);
 	instance = (struct instance){.key = key, .head = head, .text = draft_print(draft)};
 	instances_add(req, parent, key, chosen, &head, instance.text);
+	events_created_instance(req, parent, &instance);
 	req->answer.etag = id;
 	return answer_created(req, parent, present_instance(req, draft->type, &instance), chosen.ptr ? chosen : id);
 }
@@ -204,6 +206,7 @@ static enum rsc create_resource(struct request *req, struct resource *parent, st
 	resource = attach_new(req, parent, draft, id, chosen.ptr ? chosen : id);
 	expiry_set(&cse->expiries, &resource->expiry, et_us);
 	put_resource(req, resource);
+	events_created(req, resource);
 	answer_etag_resource(req, resource);
 	return answer_created(req, parent, present_resource(req, resource), resource->name);
 }

@@ -14,13 +14,18 @@ static void init(struct cse *cse)
 	list_init(&cse->dirty_instances);
 	references_start(&cse->references, cse);
 	fans_start(&cse->fans, cse);
+	outgoings_start(&cse->outgoings, cse);
+	notifier_start(&cse->notifier, cse);
 	list_init(&cse->free_requests);
+	list_init(&cse->gatherings);
 }
 
 static void finish(struct cse *cse)
 {
 	struct resource *resource = cse->tree.root ? tree_next_postorder(cse->tree.root, NULL) : NULL;
 
+	notifier_stop(&cse->notifier);
+	outgoings_stop(&cse->outgoings);
 	for (; resource; resource = tree_next_postorder(cse->tree.root, resource)) {
 		instances_destroy(cse, resource->instances);
 		resource->instances = NULL;
@@ -32,6 +37,7 @@ static void finish(struct cse *cse)
 	expiry_finish(&cse->expiries);
 	instance_cache_finish(&cse->cache);
 	map_finish(&cse->pending);
+	map_finish(&cse->blocks);
 	strbuf_finish(&cse->scratch);
 	list_each (item, &cse->free_requests) {
 		struct request *req = container_of(item, struct request, link);
@@ -85,11 +91,23 @@ static void last_snapshot(struct cse *cse)
 	commit_wait(cse->committer);
 }
 
+/* Who waits for an answer from elsewhere is answered. */
+static void end_outgoing(struct cse *cse)
+{
+	enum { MOST_ROUNDS = 1000 };
+
+	cse_remove_bindings(cse);
+	gatherings_stop(cse);
+	for (unsigned i = 0; i < MOST_ROUNDS && !cse_is_idle(cse); i++)
+		loop_round(cse->loop, 1);
+}
+
 void cse_close(struct cse *cse)
 {
 	if (!cse)
 		return;
 	sweeper_stop(cse);
+	end_outgoing(cse);
 	last_snapshot(cse);
 	committer_destroy(cse->committer);
 	finish(cse);
@@ -119,7 +137,7 @@ void cse_set_limits(struct cse *cse, const struct cse_config *config)
 
 bool cse_is_idle(const struct cse *cse)
 {
-	return cse->requests_in_work == 0 && commit_is_idle(cse->committer);
+	return cse->requests_in_work == 0 && commit_is_idle(cse->committer) && notifier_is_idle(&cse->notifier);
 }
 
 static bool is_consistent(const struct cse *cse, const struct resource *resource)
@@ -166,6 +184,11 @@ const char *cse_check(struct cse *cse)
 	if (cse->tree.catalog.all.count - cse->tree.catalog.all.vacant != count)
 		return "the catalog does not hold the resources of the tree";
 	return count == cse->tree.count ? NULL : "resources are lost from the tree";
+}
+
+void cse_count_notifications(const struct cse *cse, struct notification_counts *counts)
+{
+	*counts = cse->notifier.counts;
 }
 
 size_t cse_resource_count(const struct cse *cse)

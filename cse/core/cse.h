@@ -33,6 +33,13 @@ struct cse_config {
 	uint64_t most_children, most_groups, most_bytes; /* of one originator: quota.h */
 	int64_t fanout_timeout_s;			 /* for the answers of a group's members */
 	unsigned max_requests;				 /* in work at once */
+	int64_t notify_timeout_s;			 /* for a target's answer */
+	int64_t notify_max_age_s;			 /* how long an undelivered notification is kept */
+	int64_t notify_retry_longest_s;			 /* pause between two attempts */
+	uint64_t notify_most_queued;			 /* of one subscription for one target */
+	size_t notify_most_in_flight;			 /* messages that wait for an answer */
+	int64_t batch_duration_s;			 /* of batchNotify and notifyAggregation that name none */
+	bool notify_unverified;				 /* subscriptions are made without asking their targets */
 	size_t cache_bytes;				 /* recent instances kept in memory */
 	int64_t expiration_default_s, expiration_max_s;
 	int64_t expiration_grace_s;			/* how long nothing expires after the wall clock jumped */
@@ -42,6 +49,7 @@ struct cse_config {
 };
 
 struct cse;
+struct notification_counts; /* notifier.h */
 
 /* schema and store stay the caller's; the store is loaded, and a new one gets its CSEBase.
  * 0, or a negative error and a sentence for the operator. */
@@ -57,6 +65,7 @@ bool cse_is_idle(const struct cse *cse);
 /* Checks that memory is consistent in itself (indexes, parents, counters against key lists). Returns NULL, or what is
  * wrong (static or a buffer of the CSE). For tests and `copse verify`. */
 const char *cse_check(struct cse *cse);
+void cse_count_notifications(const struct cse *cse, struct notification_counts *counts);
 /* Counts for tests and start-up logs. */
 size_t cse_resource_count(const struct cse *cse);
 

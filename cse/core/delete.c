@@ -1,4 +1,5 @@
 /* DELETE: TS-0004 7.3.3.8; expiration ends resources the same way. */
+#include "cse/core/events.h"
 #include "cse/core/state.h"
 
 struct remove_undo {
@@ -57,6 +58,7 @@ void remove_subtree(struct request *req, struct resource *top)
 {
 	struct resource *resource = tree_next_postorder(top, NULL);
 
+	events_removing(req, top);
 	while (resource) {
 		struct resource *next = tree_next_postorder(top, resource);
 
@@ -68,7 +70,10 @@ void remove_subtree(struct request *req, struct resource *top)
 static enum rsc delete_instance(struct request *req)
 {
 	struct resource *parent = req->target.resource;
-	int error = instances_remove(req, parent, req->target.instance, CHANGE_DELETE_INSTANCE);
+	int error;
+
+	events_removing_instance(req, parent, req->target.instance);
+	error = instances_remove(req, parent, req->target.instance, CHANGE_DELETE_INSTANCE);
 
 	if (error)
 		return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "store: %s", error_text(error));
@@ -88,10 +93,12 @@ enum rsc perform_delete(struct request *req)
 		code = perform_retrieve(req);
 	if (code != RSC_NONE && !rsc_is_success(code))
 		return code;
-	if (req->target.instance)
+	if (req->target.instance) {
 		code = delete_instance(req);
-	else
+	} else {
+		events_operated(req, req->target.resource);
 		remove_subtree(req, req->target.resource);
+	}
 	if (code != RSC_NONE && !rsc_is_success(code))
 		return code;
 	req->answer.rsc = RSC_DELETED;

@@ -1,4 +1,5 @@
 /* The receiver's procedure, step by step: TS-0004 7.2.2.2. */
+#include "cse/core/events.h"
 #include "cse/core/state.h"
 
 struct step {
@@ -17,6 +18,7 @@ static const struct step steps[] = {
 	{"Recv-6.3 authorization of the originator", check_authorization},
 	{"the precondition of the binding holds", check_precondition},
 	{"Recv-6.4 validity of the representation", check_representation},
+	{"an update waits for the consent of a blocking subscription", hold_back},
 	{"Recv-6.5 the operation", perform},
 };
 
@@ -85,6 +87,19 @@ static void refuse(struct request *req, enum rsc code)
 	commit_depend_on_all(req->cse->committer, req);
 }
 
+/* A monitor hears of what was tried, whether it was done or not. What a DELETE has removed was told of before. */
+void dispatch_end(struct request *req, enum rsc code)
+{
+	if (code != RSC_NONE && !rsc_is_success(code))
+		refuse(req, code);
+	if (req->is_parked && cse_find(req->cse, req->param[PARAM_to], &req->target) != FOUND_HERE)
+		req->target = (struct target){0};
+	if (req->target.resource && !req->target.virtual_ && !req->target.instance &&
+	    !(req->op == OP_DELETE && rsc_is_success(code)))
+		events_operated(req, req->target.resource);
+	commit_finish(req->cse->committer, req);
+}
+
 void dispatch(struct request *req)
 {
 	enum rsc code = RSC_NONE;
@@ -95,11 +110,11 @@ void dispatch(struct request *req)
 				  STR_ARG(req->param[PARAM_requestIdentifier]), steps[req->step].name);
 		code = steps[req->step++].run(req);
 	}
-	if (code == RSC_PENDING)
-		return;
-	if (code != RSC_NONE && !rsc_is_success(code))
-		refuse(req, code);
-	commit_finish(req->cse->committer, req);
+	req->is_parked = code == RSC_PENDING;
+	if (req->is_parked)
+		req->target = (struct target){0}; /* it may go meanwhile */
+	else
+		dispatch_end(req, code);
 }
 
 void dispatch_again(struct request *req)

@@ -3,7 +3,6 @@
 
 #include "cse/base/id.h"
 #include "cse/core/state.h"
-#include "schemas/timestamp.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -204,6 +203,7 @@ static void begin_member(struct fanout *fan)
 	member->binding = fan->binding;
 	member->peer = fan->peer;
 	member->fan = fan;
+	member->is_own = false;
 	member->from = (struct str){0};
 	member->reply = member_answered;
 	member->arg = slot;
@@ -274,21 +274,6 @@ static void work(struct loop_task *task)
 }
 
 /* ---- the beginning ---- */
-
-static int64_t time_left_us(const struct request *req)
-{
-	static const enum parameter limits[] = {PARAM_resultExpirationTimestamp, PARAM_requestExpirationTimestamp};
-	int64_t longest = req->cse->config.fanout_timeout_s * 1000000, left;
-
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if (!request_has(req, limits[i]) ||
-		    timestamp_parse_abs_rel(req->param[limits[i]], req->received_us, &left) != 0)
-			continue;
-		left -= clock_wall_us(req->cse->clock);
-		return left > 0 ? left : 0;
-	}
-	return longest;
-}
 
 static struct str copy(struct fanout *fan, struct str s)
 {
@@ -363,7 +348,7 @@ enum rsc fanout_start(struct request *req, const struct fan_target *targets, siz
 	copy_targets(fan, targets, count);
 	fan->parent = req;
 	list_push(&fans->waiting, &fan->link);
-	loop_timer_set(fans->cse->loop, &fan->deadline, time_left_us(req));
+	loop_timer_set(fans->cse->loop, &fan->deadline, request_time_left(req, req->cse->config.fanout_timeout_s * 1000000));
 	post(fans);
 	return RSC_PENDING;
 }

@@ -45,6 +45,21 @@ struct type_hooks {
 	/* A group: is this identifier (as the group lists it, or another form of it) among its members? */
 	bool (*has_member)(struct cse *cse, const struct resource *resource, struct str id);
 
+	/* A subscription: what it asks for, as of the last attach. */
+	const struct subscription *(*subscription)(const struct resource *resource);
+	/* A schedule: the next point in time, from wall_us on, that lies in one of its windows; INT64_MAX: never. */
+	int64_t (*opens)(const struct resource *resource, int64_t wall_us);
+
+	/* Recv-6.3 of a NOTIFY to such a resource, instead of the right to it. */
+	enum rsc (*authorize_notify)(struct request *req, const struct resource *resource);
+	/* What a NOTIFY does; NULL: 4005. */
+	enum rsc (*notify)(struct request *req);
+
+	/* What the CSE keeps with the row of the resource and does not show: members of a JSON object, each with a
+	 * comma before it; and back, from that object, after attach. */
+	void (*print_hidden)(struct cse *cse, const struct resource *resource, struct strbuf *out);
+	void (*read_hidden)(struct cse *cse, const struct resource *resource, struct value hidden, struct arena *arena);
+
 	/* Of a holder (references.h): identifiers have become references; then, when something that they name is gone,
 	 * the representation is to be without it. */
 	void (*resolve)(struct cse *cse, struct resource *resource);
@@ -106,6 +121,19 @@ struct policies *cse_policies(struct cse *cse);
 /* The CSE's own change of a resource: the representation as it is, and the changed one, with undo and row. */
 enum rsc resource_draft(struct request *req, const struct resource *resource, struct draft *draft);
 void resource_amend(struct request *req, struct resource *resource, struct draft *draft);
+/* The same without a trace in lastModifiedTime and stateTag: counters that the CSE keeps in attributes. */
+void resource_rewrite(struct request *req, struct resource *resource, struct draft *draft);
+/* The row of a resource whose hidden part has changed. */
+void resource_store(struct request *req, struct resource *resource);
+/* Asks the targets of a subscription with this resourceID (ptr NULL: a new one) whether they want it. RSC_NONE: all have
+ * said yes; RSC_PENDING: the request goes through the procedure again when they have. */
+enum rsc verify_targets(struct request *req, struct str id, const struct str *targets, unsigned count);
+/* The resourceID that the targets were told of; ptr NULL: nobody was asked. */
+struct str verified_id(const struct request *req);
+/* Sends a NOTIFY on to the entity that the target is the registration of; RSC_PENDING. */
+enum rsc notify_forward(struct request *req);
+/* The value of m2m:sgn in the content, which need not be valid yet; absent: none. */
+struct value notification_of(const struct request *req);
 /* The type of the instances below parent. */
 const struct type_def *instance_type(const struct cse *cse, const struct resource *parent);
 /* Is there a resource with this identifier? */

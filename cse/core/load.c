@@ -186,6 +186,16 @@ static int load_gone(void *arg, uint64_t key, uint64_t parent, uint32_t size)
 	return 0;
 }
 
+static int load_note(void *arg, uint64_t key, uint64_t subscription, struct str target, int64_t ct_us, uint32_t flags,
+		     size_t size)
+{
+	struct loading *loading = arg;
+
+	note_key(loading->cse, key);
+	notifier_load(&loading->cse->notifier, key, subscription, target, ct_us, flags, size);
+	return 0;
+}
+
 /* The sweeper looks once at the oldest instance of everything that has some. */
 static void schedule_looks(struct cse *cse)
 {
@@ -202,7 +212,7 @@ int load_store(struct cse *cse, char *message, size_t size)
 						     .resource = load_resource,
 						     .chunk = load_chunk,
 						     .gone = load_gone,
-						     .tail = load_tail};
+						     .tail = load_tail, .note = load_note};
 	struct loading loading = {.cse = cse};
 	int error;
 

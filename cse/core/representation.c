@@ -43,6 +43,8 @@ static enum rsc check_child_type(struct request *req)
 		return req_fail(req, RSC_NOT_IMPLEMENTED, "<%s>: not supported", resource_type_name(req->ty));
 	if (type->flags & CSE_MADE)
 		return req_fail(req, RSC_OPERATION_NOT_ALLOWED, "<%s>: not created by request", type->name);
+	if (type->hooks && type->hooks->subscription && !type_allows_child(parent, req->ty))
+		return req_fail(req, RSC_TARGET_NOT_SUBSCRIBABLE, "<%s>: takes no subscription", parent->name);
 	if (!type_allows_child(parent, req->ty))
 		return req_fail(req, RSC_INVALID_CHILD_RESOURCE_TYPE, "<%s>: no child of <%s>", type->name,
 				parent->name);
@@ -52,8 +54,11 @@ static enum rsc check_child_type(struct request *req)
 /* What this CSE does not do is refused, not stored and forgotten: TS-0004 7.3.3.3, 7.3.3.4. */
 static enum rsc check_supported(struct request *req)
 {
-	static const uint16_t unsupported[] = {ATTR_announceTo, ATTR_announcedAttribute,
-					       ATTR_dynamicAuthorizationConsultationIDs, ATTR_notifyAggregation};
+	static const uint16_t unsupported[] = {
+		ATTR_announceTo,
+		ATTR_announcedAttribute,
+		ATTR_dynamicAuthorizationConsultationIDs,
+	};
 
 	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
 		struct value v = attrs_get(&req->attrs, unsupported[i]);
@@ -165,10 +170,11 @@ enum rsc check_representation(struct request *req)
 		return check_create(req);
 	case OP_UPDATE:
 		return check_update(req);
+	case OP_NOTIFY:
+		return check_notification(req);
 	case OP_NONE:
 	case OP_RETRIEVE:
 	case OP_DELETE:
-	case OP_NOTIFY:
 		break;
 	}
 	return RSC_NONE;
@@ -181,6 +187,7 @@ enum rsc perform(struct request *req)
 		[OP_RETRIEVE] = perform_retrieve,
 		[OP_UPDATE] = perform_update,
 		[OP_DELETE] = perform_delete,
+		[OP_NOTIFY] = perform_notify,
 	};
 
 	return performer(req) ? performer(req)->perform(req) : operations[req->op](req);

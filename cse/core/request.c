@@ -92,6 +92,7 @@ struct request *request_internal(struct cse *cse, enum operation op)
 
 	req->op = op;
 	req->binding = "internal";
+	req->is_own = true;
 	req->from = str_of(cse->config.id);
 	req->reply = release_internal;
 	req->received_us = clock_wall_us(cse->clock);

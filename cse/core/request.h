@@ -17,6 +17,7 @@ struct cse;
 struct request;
 struct resource;
 struct query;
+struct verified; /* verify.c */
 
 enum peer_family { PEER_UNKNOWN, PEER_IPV4, PEER_IPV6 };
 enum { PEER_ADDRESS_SIZE = 16 };
@@ -98,6 +99,11 @@ struct request {
 	/* ---- of core from here ---- */
 	struct fanout *fan;	 /* a member's request: of which fan-out */
 	bool is_noted;		 /* its Group Request Identifier is remembered */
+	bool is_own;		 /* the CSE asks for itself */
+	bool is_parked;		 /* it waits for something, and holds nothing of the tree */
+	bool is_consented;	 /* the subscriber of a blocking update has said yes */
+	uint64_t held_key;	 /* of the resource whose UPDATE it is that is held back */
+	struct verified *verified; /* notification targets that have been asked; NULL: none */
 	struct map_node pending; /* in cse->pending while is_registered */
 	bool is_registered;
 	enum operation op;

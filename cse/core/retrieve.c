@@ -1,4 +1,5 @@
 /* RETRIEVE: TS-0004 7.3.3.6. */
+#include "cse/core/events.h"
 #include "cse/core/filter.h"
 #include "cse/core/state.h"
 
@@ -123,6 +124,9 @@ static enum rsc retrieve_children(struct request *req, bool is_discovery, unsign
 	code = is_discovery ? answer_discovery(req) : answer_children(req);
 	if (code != RSC_NONE)
 		return code;
+	if (!is_discovery && (req->rcn == 4 || req->rcn == 8) && !req->target.instance &&
+	    instance_type(req->cse, req->target.resource) && instances_count(req->target.resource) == 0)
+		events_missed(req, req->target.resource);
 	req->answer.rsc = RSC_OK;
 	return RSC_OK;
 }

@@ -13,7 +13,10 @@ void put_resource(struct request *req, const struct resource *resource)
 	strbuf_add_str(out, resource->text);
 	STRBUF_LIT(out, "},\"_\":{\"creator\":");
 	strbuf_add_json(out, resource->originator);
-	strbuf_addf(out, ",\"stateTag\":%llu}}", (unsigned long long)resource->state_tag);
+	strbuf_addf(out, ",\"stateTag\":%llu", (unsigned long long)resource->state_tag);
+	if (resource->type->hooks && resource->type->hooks->print_hidden)
+		resource->type->hooks->print_hidden(req->cse, resource, out);
+	STRBUF_LIT(out, "}}");
 	change->key = resource->key;
 	change->parent = resource->parent ? resource->parent->key : 0;
 	change->text = arena_copy(&req->arena, strbuf_str(out));
@@ -64,5 +67,7 @@ struct resource *resource_from_row(struct cse *cse, uint64_t key, struct str tex
 		time_member(attributes, name_short(cse->schema, ATTR_expirationTime), arena, EXPIRY_NEVER);
 	object = value_text(attributes);
 	adopt_text(cse, resource, str_make(object.ptr + 1, object.len - 2));
+	if (type->hooks && type->hooks->read_hidden)
+		type->hooks->read_hidden(cse, resource, hidden, arena);
 	return resource;
 }

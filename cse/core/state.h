@@ -5,7 +5,10 @@
 #include "cse/core/commit.h"
 #include "cse/core/cse.h"
 #include "cse/core/fanout.h"
+#include "cse/core/gather.h"
 #include "cse/core/hooks.h"
+#include "cse/core/notifier.h"
+#include "cse/core/outgoing.h"
 
 struct cse {
 	struct cse_config config;
@@ -25,6 +28,10 @@ struct cse {
 
 	struct references references;
 	struct fans fans;
+	struct outgoings outgoings;
+	struct notifier notifier;
+	struct list gatherings;
+	struct map blocks; /* resources whose UPDATE is held back: blocking.c */
 	struct expiry_heap expiries;
 	struct sweeper {
 		struct timer timer;
@@ -55,17 +62,23 @@ enum rsc follow_virtual(struct request *req);
 enum rsc check_authorization(struct request *req); /* Recv-6.3, 7.3.3.15 */
 enum rsc check_precondition(struct request *req);
 enum rsc check_representation(struct request *req); /* Recv-6.4, 7.3.3.3, 7.3.3.4 */
+enum rsc hold_back(struct request *req);	    /* 7.5.1.2.19 */
 enum rsc perform(struct request *req);		    /* Recv-6.5 */
 
 enum rsc perform_create(struct request *req);
 enum rsc perform_retrieve(struct request *req);
 enum rsc perform_update(struct request *req);
 enum rsc perform_delete(struct request *req);
+enum rsc perform_notify(struct request *req);
+/* Recv-6.4 of a NOTIFY. */
+enum rsc check_notification(struct request *req);
 
 /* Runs the steps from req->step on and finishes the request. */
 void dispatch(struct request *req);
 /* Back to the state before the first step, keeping the primitive, and through the procedure again. */
 void dispatch_again(struct request *req);
+/* The end of a parked request: with the code that req_fail has returned, or a success that is in its answer. */
+void dispatch_end(struct request *req, enum rsc code);
 /* The content of an answer that req_fail has made. */
 void print_refusal(struct request *req);
 /* Calls reply with what is in req->answer. */
@@ -88,7 +101,10 @@ int64_t default_expiration(const struct request *req);
 /* Replaces the attributes of a resource and what is derived from them. */
 void adopt_text(struct cse *cse, struct resource *resource, struct str text);
 
-/* delete.c: removes a resource and all below it, with change and undo records. */
+/* blocking.c: does an UPDATE at or below this resource wait for consent? */
+bool is_held_back(const struct cse *cse, const struct resource *top);
+
+/* delete.c: removes a resource and all below it, with change and undo records; who has subscribed is told. */
 void remove_subtree(struct request *req, struct resource *resource);
 
 /* discovery.c: what lies below the target, TS-0004 7.3.3.14. */

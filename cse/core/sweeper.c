@@ -1,5 +1,6 @@
 /* The sweeper: once a second it deletes what has expired, in bounded slices. A wall clock that jumps ahead is not
  * believed at once, so that a wrong clock does not cost a fleet its registrations. */
+#include "cse/core/events.h"
 #include "cse/core/state.h"
 
 enum { PERIOD_US = 1000000, SOON_US = 10000, SLICE = 1000, JUMP_US = 60 * 1000000, NOTE_PERIOD_US = 60 * 1000000 };
@@ -49,19 +50,31 @@ static void sweep_instances(struct request *req, struct resource *resource)
 		put_resource(req, resource);
 }
 
+/* What ends at the same time as its parent ends with it: its subscriptions are still there to tell of it. */
+static struct resource *top_of_due(struct resource *resource, int64_t due_us)
+{
+	while (resource->parent && resource->parent->expiry.due_us <= due_us)
+		resource = resource->parent;
+	return resource;
+}
+
 /* An entry of the heap is a resource's own expiration, or the time of a look at its oldest instance. */
 static void sweep_one(struct request *req, struct expiry *expiry)
 {
 	struct cse *cse = req->cse;
 	struct resource *resource;
 
-	expiry_clear(&cse->expiries, expiry);
 	if (expiry->is_look) {
+		expiry_clear(&cse->expiries, expiry);
 		resource = container_of(expiry, struct instances, oldest)->parent;
 		sweep_instances(req, resource);
 		return;
 	}
-	resource = container_of(expiry, struct resource, expiry);
+	resource = top_of_due(container_of(expiry, struct resource, expiry), expiry->due_us);
+	if (is_held_back(cse, resource)) {
+		expiry_set(&cse->expiries, expiry, cse_expiry_now(cse) + PERIOD_US);
+		return;
+	}
 	log_event(cse->log, LOG_DEBUG, "expired", "ri=\"%.*s\"", STR_ARG(resource->id));
 	remove_subtree(req, resource);
 }
@@ -75,6 +88,7 @@ static int sweep_own_expiry(void *arg, uint64_t key, uint64_t parent, int64_t et
 	if (!resource || !resource->instances || !series_contains(&resource->instances->series, key))
 		return 0; /* its deletion is on the way */
 	put_resource(req, resource);
+	events_removing_instance(req, resource, key);
 	return instances_remove(req, resource, key, CHANGE_EVICT_INSTANCE);
 }
 

@@ -55,6 +55,8 @@ struct resource *resource_create(const struct type_def *type, uint64_t key, stru
 	resource->expiry.due_us = EXPIRY_NEVER;
 	list_init(&resource->siblings);
 	list_init(&resource->children);
+	list_init(&resource->watchers);
+	list_init(&resource->watching);
 	return resource;
 }
 
@@ -114,6 +116,8 @@ void tree_attach(struct tree *tree, struct resource *parent, struct resource *re
 	if (parent) {
 		map_add(&tree->by_name, &resource->by_name, hash_of_name(tree, parent, resource->name));
 		insert_child(parent, resource);
+		if (resource->type->hooks && resource->type->hooks->subscription)
+			list_push(&parent->watchers, &resource->watching);
 	} else {
 		tree->root = resource;
 	}
@@ -129,6 +133,7 @@ void tree_detach(struct tree *tree, struct resource *resource)
 	if (resource->parent) {
 		map_remove(&tree->by_name, &resource->by_name);
 		list_remove(&resource->siblings);
+		list_remove(&resource->watching);
 	} else {
 		tree->root = NULL;
 	}

@@ -1,4 +1,5 @@
 /* UPDATE: TS-0004 7.3.3.7. */
+#include "cse/core/events.h"
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
 
@@ -112,15 +113,32 @@ enum rsc resource_draft(struct request *req, const struct resource *resource, st
 	return RSC_NONE;
 }
 
+static void replace_text(struct request *req, struct resource *resource, struct draft *draft)
+{
+	resource->batch = commit_open_batch(req->cse->committer);
+	adopt_text(req->cse, resource, draft_print(draft));
+	put_resource(req, resource);
+}
+
+void resource_rewrite(struct request *req, struct resource *resource, struct draft *draft)
+{
+	remember(req, resource);
+	replace_text(req, resource, draft);
+}
+
+void resource_store(struct request *req, struct resource *resource)
+{
+	resource->batch = commit_open_batch(req->cse->committer);
+	put_resource(req, resource);
+}
+
 void resource_amend(struct request *req, struct resource *resource, struct draft *draft)
 {
 	remember(req, resource);
 	resource->modified_us = req->received_us;
 	resource->state_tag++;
-	resource->batch = commit_open_batch(req->cse->committer);
 	draft_set_timestamp(draft, ATTR_lastModifiedTime, req->received_us);
-	adopt_text(req->cse, resource, draft_print(draft));
-	put_resource(req, resource);
+	replace_text(req, resource, draft);
 }
 
 enum rsc perform_update(struct request *req)
@@ -149,5 +167,6 @@ enum rsc perform_update(struct request *req)
 		instances_look_at(req->cse, resource, resource->expiry.due_us); /* theirs stays what it was */
 	resource_amend(req, resource, &draft);
 	expiry_set(&req->cse->expiries, &resource->expiry, et_us);
+	events_updated(req, resource);
 	return answer_updated(req, resource, before);
 }

@@ -101,6 +101,14 @@ static int faulty_read_instance(struct store *store, uint64_t key, uint64_t *par
 	return error ? error : faulty->inner->ops->read_instance(faulty->inner, key, parent, head, body);
 }
 
+static int faulty_read_note(struct store *store, uint64_t key, struct strbuf *text)
+{
+	struct faulty_store *faulty = faulty_of(store);
+	int error = count_call(faulty);
+
+	return error ? error : faulty->inner->ops->read_note(faulty->inner, key, text);
+}
+
 static int faulty_find_named(struct store *store, uint64_t parent, struct str name, uint64_t *key)
 {
 	struct faulty_store *faulty = faulty_of(store);
@@ -133,6 +141,7 @@ struct store *store_faulty_create(struct store *inner)
 		.rollback = faulty_rollback,
 		.tidy = faulty_tidy,
 		.read_instance = faulty_read_instance,
+		.read_note = faulty_read_note,
 		.find_named = faulty_find_named,
 		.due_instances = faulty_due_instances,
 	};

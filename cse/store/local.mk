@@ -3,6 +3,7 @@ noinst_LIBRARIES += libstore.a
 libstore_a_SOURCES = \
 	cse/store/faulty.c \
 	cse/store/memory.c \
+	cse/store/memory_notes.c cse/store/memory_notes.h \
 	cse/store/registry.c cse/store/registry.def \
 	cse/store/series.c cse/store/series.h \
 	cse/store/sqlite.c cse/store/sqlite.h \

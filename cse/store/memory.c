@@ -1,8 +1,9 @@
-/* The store that keeps nothing: instance bodies in a hash table for as long as the process lives. The rest of what is
- * written (resources, chunks, meta) is dropped, as there is no next start that would ask for it. */
+/* The store that keeps nothing: instance bodies and the texts of notes for as long as the process lives. The rest of
+ * what is written (resources, chunks, meta) is dropped, as there is no next start that would ask for it. */
 #include "cse/store/store.h"
 
 #include "cse/base/map.h"
+#include "cse/store/memory_notes.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -28,15 +29,18 @@ struct memory_parent {
 struct memory_change {
 	struct list link;
 	enum change_kind kind;
-	uint64_t key, parent;
+	uint64_t key, parent, last;
 	struct memory_instance *added;
+	struct memory_note note;
 };
 
 struct memory_store {
 	struct store store;
 	pthread_mutex_t mutex; /* guards what is committed: a reader may be another thread than the committer */
 	struct map instances, names, parents;
+	struct memory_notes notes;
 	struct map adding;	      /* of the open transaction, by key */
+	uint64_t adding_note;	      /* the last key of a note in it; 0: none */
 	struct memory_instance **due; /* a heap, earliest expiration first */
 	size_t due_count, due_cap;
 	bool in_transaction;
@@ -169,6 +173,15 @@ static struct memory_instance *instance_create(const struct change *change)
 	return instance;
 }
 
+static struct memory_note note_copy(const struct change *change)
+{
+	struct memory_note note = {change->key, xmalloc(change->text.len), change->text.len};
+
+	if (note.len)
+		memcpy(note.text, change->text.ptr, note.len);
+	return note;
+}
+
 static void unname(struct memory_store *memory, struct memory_instance *instance)
 {
 	if (instance->has_name)
@@ -215,15 +228,17 @@ static void purge_parent(struct memory_store *memory, uint64_t key)
 
 static void drop_pending(struct memory_store *memory)
 {
-	list_each(item, &memory->pending) {
+	list_each (item, &memory->pending) {
 		struct memory_change *pending = container_of(item, struct memory_change, link);
 
 		if (pending->added)
 			map_remove(&memory->adding, &pending->added->by_key);
 		free(pending->added);
+		free(pending->note.text);
 		free(pending);
 	}
 	list_init(&memory->pending);
+	memory->adding_note = 0;
 	memory->in_transaction = false;
 }
 
@@ -236,25 +251,51 @@ static int memory_begin(struct store *store)
 	return 0;
 }
 
-/* Notes a change for the commit. Those of rows that a next start would read need no noting. */
-static int note_change(struct memory_store *memory, const struct change *change)
+/* Does anybody ask for it before the process ends? */
+static bool is_kept(enum change_kind kind)
+{
+	switch (kind) {
+	case CHANGE_ADD_INSTANCE:
+	case CHANGE_DELETE_INSTANCE:
+	case CHANGE_EVICT_INSTANCE:
+	case CHANGE_PURGE_PARENT:
+	case CHANGE_ADD_NOTE:
+	case CHANGE_DROP_NOTES:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_taken(const struct memory_store *memory, const struct change *change)
+{
+	if (change->kind == CHANGE_ADD_INSTANCE)
+		return find_instance(&memory->instances, change->key) || find_instance(&memory->adding, change->key);
+	return change->kind == CHANGE_ADD_NOTE &&
+	       (change->key <= memory->notes.last || change->key <= memory->adding_note);
+}
+
+/* Keeps a change for the commit. */
+static int remember_change(struct memory_store *memory, const struct change *change)
 {
 	struct memory_change *pending;
 
-	if (change->kind == CHANGE_ADD_INSTANCE &&
-	    (find_instance(&memory->instances, change->key) || find_instance(&memory->adding, change->key)))
+	if (is_taken(memory, change))
 		return -EEXIST;
-	if (change->kind != CHANGE_ADD_INSTANCE && change->kind != CHANGE_DELETE_INSTANCE &&
-	    change->kind != CHANGE_EVICT_INSTANCE && change->kind != CHANGE_PURGE_PARENT)
+	if (!is_kept(change->kind))
 		return 0;
 	pending = xzalloc(sizeof(*pending));
 	pending->kind = change->kind;
 	pending->key = change->key;
 	pending->parent = change->parent;
+	pending->last = change->last;
 	list_push(&memory->pending, &pending->link);
 	if (change->kind == CHANGE_ADD_INSTANCE) {
 		pending->added = instance_create(change);
 		map_add(&memory->adding, &pending->added->by_key, key_hash(change->key));
+	} else if (change->kind == CHANGE_ADD_NOTE) {
+		pending->note = note_copy(change);
+		memory->adding_note = change->key;
 	}
 	return 0;
 }
@@ -264,8 +305,8 @@ static int memory_apply(struct store *store, const struct list *changes)
 	struct memory_store *memory = memory_of(store);
 
 	ASSERT(memory->in_transaction);
-	list_each(item, changes) {
-		int error = note_change(memory, container_of(item, struct change, link));
+	list_each (item, changes) {
+		int error = remember_change(memory, container_of(item, struct change, link));
 
 		if (error) {
 			drop_pending(memory);
@@ -279,13 +320,23 @@ static void perform(struct memory_store *memory, struct memory_change *pending)
 {
 	struct memory_instance *instance;
 
-	if (pending->added) {
+	switch (pending->kind) {
+	case CHANGE_ADD_INSTANCE:
 		map_remove(&memory->adding, &pending->added->by_key);
 		add_instance(memory, pending->added);
 		pending->added = NULL;
-	} else if (pending->kind == CHANGE_PURGE_PARENT) {
+		break;
+	case CHANGE_PURGE_PARENT:
 		purge_parent(memory, pending->parent);
-	} else {
+		break;
+	case CHANGE_ADD_NOTE:
+		memory_notes_add(&memory->notes, pending->note);
+		pending->note.text = NULL;
+		break;
+	case CHANGE_DROP_NOTES:
+		memory_notes_drop(&memory->notes, pending->key, pending->last);
+		break;
+	default: /* deleted or evicted */
 		instance = find_instance(&memory->instances, pending->key);
 		if (instance)
 			delete_instance(memory, instance);
@@ -298,7 +349,7 @@ static int memory_commit(struct store *store)
 
 	ASSERT(memory->in_transaction);
 	pthread_mutex_lock(&memory->mutex);
-	list_each(item, &memory->pending)
+	list_each (item, &memory->pending)
 		perform(memory, container_of(item, struct memory_change, link));
 	pthread_mutex_unlock(&memory->mutex);
 	drop_pending(memory);
@@ -336,6 +387,21 @@ static int memory_read_instance(struct store *store, uint64_t key, uint64_t *par
 	}
 	pthread_mutex_unlock(&memory->mutex);
 	return instance != NULL;
+}
+
+static int memory_read_note(struct store *store, uint64_t key, struct strbuf *text)
+{
+	struct memory_store *memory = memory_of(store);
+	const struct memory_note *note;
+
+	pthread_mutex_lock(&memory->mutex);
+	note = memory_notes_find(&memory->notes, key);
+	if (note) {
+		strbuf_clear(text);
+		strbuf_add_str(text, str_make(note->text, note->len));
+	}
+	pthread_mutex_unlock(&memory->mutex);
+	return note != NULL;
 }
 
 static int memory_find_named(struct store *store, uint64_t parent, struct str name, uint64_t *key)
@@ -428,6 +494,7 @@ static void memory_close(struct store *store)
 		purge_parent(memory, container_of(node, struct memory_parent, by_key)->key);
 		state = 0;
 	}
+	memory_notes_finish(&memory->notes);
 	map_finish(&memory->instances);
 	map_finish(&memory->adding);
 	map_finish(&memory->names);
@@ -449,6 +516,7 @@ const struct store_ops store_memory = {
 	.rollback = memory_rollback,
 	.tidy = memory_tidy,
 	.read_instance = memory_read_instance,
+	.read_note = memory_read_note,
 	.find_named = memory_find_named,
 	.due_instances = memory_due_instances,
 };

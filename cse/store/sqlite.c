@@ -212,6 +212,7 @@ const struct store_ops store_sqlite = {
 	.rollback = sqlite_rollback,
 	.tidy = sqlite_tidy,
 	.read_instance = sqlite_read_instance,
+	.read_note = sqlite_read_note,
 	.find_named = sqlite_find_named,
 	.due_instances = sqlite_due_instances,
 	.files = &sqlite_files,

@@ -1,5 +1,5 @@
 /* sqlite: the inside of the SQLite store, for its own files. What the layout is and why:
- * docs/decisions/instance-storage.md.
+ * docs/decisions/instance-storage.md and note-storage.md.
  *
  * Three connections to one file, each used by one thread at a time: the committer's (writer), the owner's (reader) and
  * the checkpointing thread's. sqlite_schema.c opens files and knows the tables, sqlite_apply.c writes change lists,
@@ -104,7 +104,7 @@ void sqlite_close(struct store *store);
 
 /* ---- sqlite_schema.c ---- */
 
-enum { STORE_FORMAT = 1, STORE_APPLICATION_ID = 0x636f7073 /* "cops" */ };
+enum { STORE_FORMAT = 2, STORE_APPLICATION_ID = 0x636f7073 /* "cops" */ };
 
 /* Locks and checks the file, creates or migrates it, opens the connections and prepares the statements. */
 WARN_UNUSED int sqlite_attach(struct sqlite_store *sqlite, char *message, size_t size);
@@ -187,6 +187,7 @@ WARN_UNUSED int sqlite_read_state(struct sqlite_store *sqlite);
 int sqlite_load(struct store *store, const struct store_visitor *visitor, void *arg);
 int sqlite_read_instance(struct store *store, uint64_t key, uint64_t *parent, struct instance_head *head,
 			 struct strbuf *body);
+int sqlite_read_note(struct store *store, uint64_t key, struct strbuf *text);
 int sqlite_find_named(struct store *store, uint64_t parent, struct str name, uint64_t *key);
 int sqlite_due_instances(struct store *store, int64_t until_us, unsigned most,
 			 int (*each)(void *arg, uint64_t key, uint64_t parent, int64_t et_us), void *arg);

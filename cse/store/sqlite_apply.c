@@ -168,6 +168,32 @@ int sqlite_delete_instance(struct sqlite_store *sqlite, uint64_t key)
 	return sqlite_run(stmt);
 }
 
+/* ---- notes ---- */
+
+static int add_note(struct sqlite_store *sqlite, const struct change *change)
+{
+	sqlite3_stmt *stmt = sqlite->write[WRITE_ADD_NOTE];
+	int error = reserve_key(sqlite, change->key);
+
+	sqlite_bind_key(stmt, 1, change->key);
+	sqlite_bind_key(stmt, 2, change->parent);
+	sqlite3_bind_int64(stmt, 3, change->head.ct_us);
+	sqlite3_bind_int64(stmt, 4, change->head.flags);
+	sqlite3_bind_int64(stmt, 5, (sqlite3_int64)change->text.len);
+	sqlite_bind_text(stmt, 6, change->name);
+	sqlite_bind_blob(stmt, 7, change->text);
+	return error ? error : sqlite_run(stmt);
+}
+
+static int drop_notes(struct sqlite_store *sqlite, const struct change *change)
+{
+	sqlite3_stmt *stmt = sqlite->write[WRITE_DROP_NOTES];
+
+	sqlite_bind_key(stmt, 1, change->key);
+	sqlite_bind_key(stmt, 2, change->last < INT64_MAX ? change->last : INT64_MAX); /* SQLite's integers end there */
+	return sqlite_run(stmt);
+}
+
 /* ---- what a load has to take out of the chunks ---- */
 
 int sqlite_flush_gone(struct sqlite_store *sqlite)
@@ -185,7 +211,7 @@ int sqlite_flush_gone(struct sqlite_store *sqlite)
 	return error;
 }
 
-static int note_gone(struct sqlite_store *sqlite, const struct change *change, bool lingers)
+static int remember_gone(struct sqlite_store *sqlite, const struct change *change, bool lingers)
 {
 	uint8_t *to = (uint8_t *)strbuf_reserve(&sqlite->gone, (size_t)3 * VARINT_MAX);
 	size_t len = varint_put(to, change->key << 1 | lingers);
@@ -220,7 +246,7 @@ static int delete_instance(struct sqlite_store *sqlite, const struct change *cha
 {
 	int error = sqlite_delete_instance(sqlite, change->key);
 
-	return error ? error : note_gone(sqlite, change, false);
+	return error ? error : remember_gone(sqlite, change, false);
 }
 
 static int evict_instance(struct sqlite_store *sqlite, const struct change *change)
@@ -235,7 +261,7 @@ static int evict_instance(struct sqlite_store *sqlite, const struct change *chan
 	sqlite->now.evicted_bytes += change->head.size;
 	if (change->head.flags & INSTANCE_OWN_EXPIRY)
 		error = delete_expiry(sqlite, change->key, change->head.et_us);
-	return error ? error : note_gone(sqlite, change, true);
+	return error ? error : remember_gone(sqlite, change, true);
 }
 
 static int purge_parent(struct sqlite_store *sqlite, const struct change *change)
@@ -285,11 +311,13 @@ int sqlite_apply(struct store *store, const struct list *changes)
 		[CHANGE_PUT_CHUNK] = put_chunk,
 		[CHANGE_SNAPSHOT] = take_snapshot,
 		[CHANGE_PUT_META] = put_meta,
+		[CHANGE_ADD_NOTE] = add_note,
+		[CHANGE_DROP_NOTES] = drop_notes,
 	};
 	struct sqlite_store *sqlite = sqlite_of(store);
 
 	ASSERT(sqlite->in_transaction);
-	list_each(item, changes) {
+	list_each (item, changes) {
 		const struct change *change = container_of(item, struct change, link);
 		int error = appliers[change->kind](sqlite, change);
 

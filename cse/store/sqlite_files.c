@@ -126,6 +126,7 @@ static int open_readonly(const char *path, struct log *log, struct store **store
 		.rollback = pretend_rollback,
 		.tidy = pretend,
 		.read_instance = sqlite_read_instance,
+		.read_note = sqlite_read_note,
 		.find_named = sqlite_find_named,
 		.due_instances = sqlite_due_instances,
 	};

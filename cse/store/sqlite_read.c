@@ -150,6 +150,13 @@ static int load_tail(struct walk *walk, sqlite3_stmt *stmt)
 	return walk->visitor->tail(walk->arg, key, sqlite_column_key(stmt, 1), &head);
 }
 
+static int load_note(struct walk *walk, sqlite3_stmt *stmt)
+{
+	return walk->visitor->note(walk->arg, sqlite_column_key(stmt, 0), sqlite_column_key(stmt, 1),
+				   sqlite_column_bytes(stmt, 5), sqlite3_column_int64(stmt, 2),
+				   (uint32_t)sqlite3_column_int64(stmt, 3), (size_t)sqlite3_column_int64(stmt, 4));
+}
+
 int sqlite_load(struct store *store, const struct store_visitor *visitor, void *arg)
 {
 	struct sqlite_store *sqlite = sqlite_of(store);
@@ -172,6 +179,9 @@ int sqlite_load(struct store *store, const struct store_visitor *visitor, void *
 				  "SELECT key, parent, ct_us, et_us, st, size, flags FROM instance"
 				  " WHERE key > ?1 AND parent NOT IN (SELECT parent FROM purge) ORDER BY key",
 				  sqlite->now.snapshot, load_tail);
+	if (visitor->note && result == 0)
+		result = each_row(&walk, "SELECT key, subscription, ct_us, flags, size, target FROM note ORDER BY key",
+				  0, load_note);
 	sqlite3_db_release_memory(sqlite->reader);
 	return result;
 }
@@ -195,6 +205,23 @@ int sqlite_read_instance(struct store *store, uint64_t key, uint64_t *parent, st
 	if (found && body) {
 		strbuf_clear(body);
 		strbuf_add_str(body, sqlite_column_bytes(stmt, 6));
+	}
+	rc = sqlite3_reset(stmt);
+	return rc == SQLITE_OK ? found : sqlite_error(sqlite->reader, rc);
+}
+
+int sqlite_read_note(struct store *store, uint64_t key, struct strbuf *text)
+{
+	struct sqlite_store *sqlite = sqlite_of(store);
+	sqlite3_stmt *stmt = sqlite->read[READ_NOTE];
+	bool found;
+	int rc;
+
+	sqlite_bind_key(stmt, 1, key);
+	found = sqlite3_step(stmt) == SQLITE_ROW;
+	if (found) {
+		strbuf_clear(text);
+		strbuf_add_str(text, sqlite_column_bytes(stmt, 0));
 	}
 	rc = sqlite3_reset(stmt);
 	return rc == SQLITE_OK ? found : sqlite_error(sqlite->reader, rc);

@@ -25,6 +25,11 @@ int sqlite_refuse(const struct sqlite_report *report, int error, const char *for
 
 /* ---- formats ---- */
 
+static int execute(sqlite3 *db, const char *sql)
+{
+	return sqlite_error(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+}
+
 static int create_tables(sqlite3 *db)
 {
 	static const char tables[] =
@@ -45,16 +50,29 @@ static int create_tables(sqlite3 *db)
 		"CREATE TABLE purge(parent INTEGER PRIMARY KEY);"
 		"CREATE TABLE meta(name TEXT PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;";
 
-	return sqlite_error(db, sqlite3_exec(db, tables, NULL, NULL, NULL));
+	return execute(db, tables);
+}
+
+/* target and text come last: the load reads no further than the one, and nothing of the other. */
+static int create_notes(sqlite3 *db)
+{
+	return execute(db, "CREATE TABLE note(key INTEGER PRIMARY KEY, subscription INTEGER NOT NULL,"
+			   " ct_us INTEGER NOT NULL, flags INTEGER NOT NULL, size INTEGER NOT NULL,"
+			   " target TEXT NOT NULL, text BLOB NOT NULL)");
 }
 
 /* steps[n] leads from format n to n + 1; format 0 is an empty database. */
-static int (*const steps[STORE_FORMAT])(sqlite3 *db) = {create_tables};
+static int (*const steps[STORE_FORMAT])(sqlite3 *db) = {create_tables, create_notes};
 
 int sqlite_execute(sqlite3 *db, const char *sql)
 {
 	return sqlite_error(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
+
+/* What has to be in a file of an older format before a step changes it. */
+static const char *const contents[STORE_FORMAT] = {
+	[1] = "SELECT 1 FROM resource, instance, named, own_expiry, chunk, gone, purge, meta",
+};
 
 int sqlite_query(sqlite3 *db, const char *sql, uint64_t *value)
 {
@@ -323,6 +341,21 @@ int sqlite_prepare_reads(struct sqlite_store *sqlite, const struct sqlite_report
 	return prepare(report, sqlite->reader, sql, READ_COUNT, sqlite->read);
 }
 
+/* Before anything is written: is every table there that a file of this format has? */
+static int check_tables(struct sqlite_store *sqlite, const struct sqlite_report *report, uint64_t format)
+{
+	sqlite3_stmt *stmt = NULL;
+	int error;
+
+	if (format == STORE_FORMAT)
+		return prepare_writes(sqlite, report);
+	if (format == 0)
+		return 0;
+	error = prepare(report, sqlite->writer, &contents[format], 1, &stmt);
+	sqlite3_finalize(stmt);
+	return error;
+}
+
 static int attach_writer(struct sqlite_store *sqlite, const struct sqlite_report *report)
 {
 	bool has_wal = sqlite_file_size(report->path, "-wal") > 0;
@@ -335,8 +368,8 @@ static int attach_writer(struct sqlite_store *sqlite, const struct sqlite_report
 		return sqlite_refuse(report, error, "the store %s cannot be opened: %s", report->path,
 				     sqlite3_errmsg(sqlite->writer));
 	error = sqlite_check_file(sqlite->writer, report, has_wal, &format);
-	if (!error && format == STORE_FORMAT) /* before anything is written, as this finds missing tables */
-		error = prepare_writes(sqlite, report);
+	if (!error)
+		error = check_tables(sqlite, report, format);
 	if (!error)
 		error = bring_up_to_date(sqlite, report, format);
 	if (!error && format != STORE_FORMAT)

@@ -20,10 +20,10 @@
 
 struct store;
 
-/* Keys are given out by the caller, from one counter for resources and instances, and none is ever given twice. load
- * hands out under this name of meta, in decimal, a key that no key used so far exceeds: go on from there. It is durable
- * (the store reserves 10,000 keys at a time, in the transaction that first uses one of them) and survives the deletion
- * of every row. Names of meta that begin with "store." are the store's own. */
+/* Keys are given out by the caller, from one counter for resources, instances and notes, and none is ever given twice.
+ * load hands out under this name of meta, in decimal, a key that no key used so far exceeds: go on from there. It is
+ * durable (the store reserves 10,000 keys at a time, in the transaction that first uses one of them) and survives the
+ * deletion of every row. Names of meta that begin with "store." are the store's own. */
 #define STORE_HIGH_WATER "store.high-water"
 
 /* head.size and head.flags of a deleted or evicted instance are those it was added with. */
@@ -87,7 +87,7 @@ struct store_visitor {
 	int (*gone)(void *arg, uint64_t key, uint64_t parent, uint32_t size);
 	/* Instances above the snapshot's key that exist; deleted, evicted and purged ones are not handed out. */
 	int (*tail)(void *arg, uint64_t key, uint64_t parent, const struct instance_head *head);
-	/* subscription, target, ct_us, flags, size (bytes of its text): as added. */
+	/* subscription, target, ct_us, flags, size (bytes of its text): as added. It may call read_note. */
 	int (*note)(void *arg, uint64_t key, uint64_t subscription, struct str target, int64_t ct_us, uint32_t flags,
 		    size_t size);
 };

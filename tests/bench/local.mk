@@ -1,10 +1,11 @@
 # make bench: how fast, against a reference. ROWS=retrieve,create32 picks rows; FULL=1 measures at 5,000,000 instances.
-check_PROGRAMS += tests/bench/load
+check_PROGRAMS += tests/bench/load tests/bench/sink
 tests_bench_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/load.c tests/bench/template.c tests/bench/template.h
+tests_bench_sink_SOURCES = tests/bench/sink.c
 EXTRA_DIST += tests/bench/bench tests/bench/machine.py tests/bench/stand.py tests/bench/structural.py
 
-bench: copse$(EXEEXT) tests/bench/load$(EXEEXT)
+bench: copse$(EXEEXT) tests/bench/load$(EXEEXT) tests/bench/sink$(EXEEXT)
 	COPSE='$(abs_top_builddir)/copse' python3 $(top_srcdir)/tests/bench/bench --load tests/bench/load \
 		--data '$(abs_top_builddir)/bench-data' --rows '$(ROWS)' $(if $(FULL),--full) \
 		--command 'make bench$(if $(ROWS), ROWS=$(ROWS))$(if $(FULL), FULL=$(FULL))'

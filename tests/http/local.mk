@@ -3,6 +3,15 @@ check_PROGRAMS += http_test_server
 http_test_server_SOURCES = \
 	tests/http/http_test_server.c \
 	tests/http/fake_core.c tests/http/fake_core.h
-http_test_server_LDADD = libbindings.a libschemas.a libbase.a $(HTTP_PARSER_LIBS) $(CJSON_LIBS)
+http_test_server_LDADD = libbindings.a libschemas.a libbase.a $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(CJSON_LIBS)
 TESTS += tests/http/test_http_raw.py
 EXTRA_DIST += tests/http/test_http_raw.py tests/http/raw.py
+
+# What it sends, against sinks on loopback.
+check_PROGRAMS += http_test_client
+http_test_client_SOURCES = \
+	tests/http/http_test_client.c \
+	tests/http/fake_core.c tests/http/fake_core.h
+http_test_client_LDADD = libbindings.a libschemas.a libbase.a $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(CJSON_LIBS)
+TESTS += tests/http/test_http_client.py
+EXTRA_DIST += tests/http/test_http_client.py tests/http/sink.py

@@ -48,6 +48,8 @@ void coverage_note_cells(struct coverage *coverage, const struct exchange *excha
 void coverage_report(struct coverage *coverage, struct tap *tap, const char *directory);
 
 /* Does the answer fit the request and the tables? NULL, or what is wrong (in the arena). */
+/* Likewise a notification that a target got: its content. */
+const char *inspect_notification(const struct schema *schema, const struct exchange *exchange, struct arena *arena);
 const char *inspect_reply(const struct schema *schema, const struct exchange *exchange, const struct reply *reply,
 			  struct arena *arena);
 

@@ -331,3 +331,46 @@ const char *inspect_reply(const struct schema *schema, const struct exchange *ex
 		fault = inspect_http(&inspection);
 	return fault;
 }
+
+/* ---- notifications ---- */
+
+/* What m2m:sgn tells of, if it is a resource with all its attributes. */
+static const char *inspect_representation(struct inspection *inspection, struct value notification)
+{
+	struct value event = value_member(notification, STR("nev")), representation, member;
+	bool is_partial_kind;
+
+	if (value_is_absent(event))
+		return NULL;
+	representation = value_member(event, STR("rep"));
+	member = value_is_absent(representation) ? representation : value_first(representation);
+	if (value_is_absent(member) || str_eq(value_name(member), STR("m2m:uri")))
+		return NULL;
+	is_partial_kind = value_is_absent(value_member(member, STR("ri")));
+	if (!is_partial_kind)
+		return inspect_resource(inspection, value_name(member), member);
+	const struct type_def *type = schema_type_by_root(inspection->schema, value_name(member));
+
+	return type ? inspect_part(inspection, type, member) : wrong(inspection, "a representation of no type");
+}
+
+const char *inspect_notification(const struct schema *schema, const struct exchange *exchange, struct arena *arena)
+{
+	struct inspection inspection = {schema, exchange, NULL, arena};
+	struct doc *doc = arena_zalloc(arena, sizeof(*doc));
+	struct constraint none = {0};
+	struct kind kind = {.base = KIND_COMPLEX};
+	struct decode_error error;
+	struct value member;
+	const char *fault;
+
+	if (json_decode(exchange->content, &listing_limits, arena, doc, &error) != 0)
+		return wrong(&inspection, "a notification that is not JSON: %s", error.message);
+	member = value_first(doc_root(doc));
+	kind.of = complex_find(str_eq(value_name(member), STR("m2m:sgn")) ? STR("notification")
+									   : STR("aggregatedNotification"));
+	fault = validate_kind(schema, kind, &none, member, arena);
+	if (!fault && str_eq(value_name(member), STR("m2m:sgn")))
+		fault = inspect_representation(&inspection, member);
+	return fault ? wrong(&inspection, "a notification: %s", fault) : NULL;
+}

@@ -5,12 +5,14 @@ TESTS += test_scenarios
 test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scenario/run.h tests/scenario/refusals.c \
 	tests/scenario/parse.c tests/scenario/scenario.h tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c \
 	tests/scenario/world.c tests/scenario/world.h tests/scenario/transport.h tests/scenario/transport_core.c \
-	tests/scenario/transport_http.c tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h
+	tests/scenario/transport_http.c tests/scenario/sink.c tests/scenario/sink.h tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h
 test_scenarios_LDADD = libresources.a libbindings.a libcore.a libstore.a libschemas.a libbase.a \
-	$(HTTP_PARSER_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS)
+	$(HTTP_PARSER_LIBS) $(CURL_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS)
 EXTRA_DIST += tests/scenario/README.md tests/scenario/cells.txt tests/scenario/codes.txt tests/scenario/unseen.txt \
 	tests/scenario/access.scn tests/scenario/addressing.scn tests/scenario/container.scn tests/scenario/cse_base.scn tests/scenario/discovery.scn tests/scenario/result_content_children.scn \
 	tests/scenario/etag.scn tests/scenario/groups.scn tests/scenario/limits.scn tests/scenario/expiration.scn tests/scenario/http.scn tests/scenario/instance.scn \
 	tests/scenario/node.scn tests/scenario/partial.scn tests/scenario/policies.scn tests/scenario/primitive.scn tests/scenario/refusals.scn \
+	tests/scenario/blocking.scn tests/scenario/delivery.scn tests/scenario/group_subscription.scn tests/scenario/notify.scn \
+	tests/scenario/schedule.scn tests/scenario/subscription.scn \
 	tests/scenario/registration.scn tests/scenario/restart.scn tests/scenario/result_content.scn \
 	tests/scenario/retention.scn tests/scenario/store_failure.scn tests/scenario/together.scn tests/scenario/types.scn tests/scenario/values.scn

@@ -52,6 +52,12 @@ static struct item **parse_item(struct cursor *cursor, struct item **last)
 
 	*last = item;
 	item->kind = ITEM_VALUE;
+	if (str_starts(word, STR("@"))) {
+		item->kind = ITEM_PARAMETER;
+		item->name = str_from(cursor_word(cursor), 1);
+		item->node = node_parse(cursor);
+		return &item->next;
+	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (str_eq(word, str_of(words[i].word))) {
 			cursor_word(cursor);
@@ -86,17 +92,21 @@ static struct item **parse_item(struct cursor *cursor, struct item **last)
 	return &item->next;
 }
 
+static void parse_items(struct cursor *cursor, struct item **last)
+{
+	while (!cursor_at_end(cursor))
+		last = parse_item(cursor, last);
+}
+
 static void parse_expectation(struct cursor *cursor, struct expectation *expect)
 {
-	struct item **last = &expect->items;
 	int64_t rsc;
 
 	if (str_to_i64(cursor_word(cursor), &rsc) != 0)
 		cursor_fail(cursor, "a response status code is missing behind `expect`");
 	else
 		expect->rsc = (unsigned)rsc;
-	while (!cursor_at_end(cursor))
-		last = parse_item(cursor, last);
+	parse_items(cursor, &expect->items);
 }
 
 /* ---- requests ---- */
@@ -233,6 +243,17 @@ static void parse_rest(struct cursor *cursor, struct statement *statement)
 	case STATEMENT_REFUSALS:
 		parse_request(cursor, statement);
 		break;
+	case STATEMENT_SINK:
+		statement->to = node_parse(cursor);
+		statement->name = cursor_word(cursor);
+		break;
+	case STATEMENT_NOTIFIED:
+		statement->to = node_parse(cursor);
+		parse_items(cursor, &statement->expect.items);
+		break;
+	case STATEMENT_SILENCE:
+		statement->to = node_parse(cursor);
+		break;
 	case STATEMENT_TOGETHER:
 		break;
 	}
@@ -260,6 +281,9 @@ static void parse_statement(struct cursor *cursor, struct statement *statement)
 		{"refusals", STATEMENT_REFUSALS, OP_CREATE},
 		{"store-fails", STATEMENT_STORE_FAILS, OP_NONE},
 		{"together", STATEMENT_TOGETHER, OP_NONE},
+		{"sink", STATEMENT_SINK, OP_NONE},
+		{"notified", STATEMENT_NOTIFIED, OP_NOTIFY},
+		{"silence", STATEMENT_SILENCE, OP_NONE},
 	};
 	struct str verb = cursor_word(cursor);
 

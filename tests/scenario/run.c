@@ -371,6 +371,81 @@ static bool run_together(struct run *run, const struct statement *statement)
 	return ok;
 }
 
+/* ---- notifications ---- */
+
+static bool check_message_parameter(struct run *run, const struct statement *statement, const struct item *item,
+				    const struct sink_message *message)
+{
+	struct matching matching = {.variables = &run->variables};
+	enum parameter parameter = parameter_find(item->name);
+	struct str text = STR("");
+
+	if (str_eq(item->name, STR("serialization")))
+		text = message->serialization;
+	else if (parameter == PARAM_COUNT)
+		return run_fail(run, statement, "%.*s is no parameter", STR_ARG(item->name));
+	else if (message->param[parameter].ptr)
+		text = message->param[parameter];
+	return match_text(run, &matching, item->node, text, "parameter")
+		       ? true
+		       : run_fail(run, statement, "%.*s: %s, came \"%.*s\"", STR_ARG(item->name), matching.failure,
+				  STR_ARG(text));
+}
+
+static bool check_message(struct run *run, const struct statement *statement, const struct sink_message *message)
+{
+	struct reply reply = {.content = arena_copy(&run->arena, message->content)};
+	struct exchange exchange = {.op = OP_NOTIFY, .content = reply.content};
+	const char *fault = inspect_notification(run->world.schema, &exchange, &run->arena);
+
+	if (run->trace)
+		fprintf(run->trace, "# ! %.*s %.*s\n", STR_ARG(message->url), STR_ARG(message->content));
+	if (fault)
+		return run_fail(run, statement, "%s: %.*s", fault, STR_ARG(message->content));
+	coverage_note(run->coverage, reply.content);
+	for (const struct item *item = statement->expect.items; item; item = item->next) {
+		if (item->kind == ITEM_PARAMETER ? !check_message_parameter(run, statement, item, message)
+						 : !check_item(run, statement, item, &reply))
+			return false;
+	}
+	return true;
+}
+
+static bool run_notified(struct run *run, const struct statement *statement)
+{
+	struct sink_message *message;
+	bool ok;
+
+	world_settle(&run->world);
+	run->variables.now_us = clock_wall_us(&run->world.clock);
+	message = sink_take(&run->world.sink, node_text(statement->to, &run->variables));
+	if (!message)
+		return run_fail(run, statement, "no message came");
+	ok = check_message(run, statement, message);
+	sink_message_destroy(message);
+	return ok;
+}
+
+static bool run_silence(struct run *run, const struct statement *statement)
+{
+	struct sink_message *message;
+
+	world_settle(&run->world);
+	message = sink_take(&run->world.sink, node_text(statement->to, &run->variables));
+	if (!message)
+		return true;
+	run_fail(run, statement, "a message came: %.*s", STR_ARG(message->content));
+	sink_message_destroy(message);
+	return false;
+}
+
+static bool run_sink(struct run *run, const struct statement *statement)
+{
+	return sink_set(&run->world.sink, node_text(statement->to, &run->variables), statement->name) == 0
+		       ? true
+		       : run_fail(run, statement, "a target answers with a code, `hangs` or `refuses`");
+}
+
 /* ---- other statements ---- */
 
 static bool run_statement(struct run *run, const struct statement *statement);
@@ -453,6 +528,12 @@ static bool run_statement(struct run *run, const struct statement *statement)
 		return true;
 	case STATEMENT_TOGETHER:
 		return run_together(run, statement);
+	case STATEMENT_SINK:
+		return run_sink(run, statement);
+	case STATEMENT_NOTIFIED:
+		return run_notified(run, statement);
+	case STATEMENT_SILENCE:
+		return run_silence(run, statement);
 	case STATEMENT_REFUSALS:
 		return run_refusals(run, statement);
 	}

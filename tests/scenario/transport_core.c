@@ -40,8 +40,11 @@ bool core_wait(struct world *world, const struct flight *flight)
 {
 	enum { ROUNDS_AT_MOST = 1000 };
 
-	for (int i = 0; i < ROUNDS_AT_MOST && !flight->done; i++)
-		loop_round(world->loop, i == 0 ? 0 : 10); /* the end of the first round sends the change to the store */
+	for (int i = 0; i < ROUNDS_AT_MOST && !flight->done; i++) {
+		world_pass_time(world, i);
+		/* The end of the first round sends the change to the store. */
+		loop_round(world->loop, i == 0 || world->sink.hanging_count ? 0 : 10);
+	}
 	return flight->done;
 }
 

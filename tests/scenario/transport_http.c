@@ -306,8 +306,10 @@ static const char *converse(struct world *world, struct client *client, struct s
 
 	if (!send_all(world, client, bytes))
 		return "the connection broke while the request was sent";
-	for (int i = 0; i < ROUNDS_AT_MOST && !client->done && !client->failed; i++)
-		loop_round(world->loop, 10);
+	for (int i = 0; i < ROUNDS_AT_MOST && !client->done && !client->failed; i++) {
+		world_pass_time(world, i);
+		loop_round(world->loop, world->sink.hanging_count ? 1 : 10);
+	}
 	if (!client->done)
 		return client->failed ? "the answer is broken or the connection was closed" : "no answer";
 	finish_reply(client);

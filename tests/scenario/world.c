@@ -20,6 +20,12 @@ static const struct cse_config defaults = {
 	.points_of_access = "http://127.0.0.1:8080",
 	.decode = {.bytes = 1 << 20, .depth = 32, .tokens = 20000},
 	.max_requests = 100,
+	.notify_timeout_s = 10,
+	.notify_max_age_s = 86400,
+	.notify_retry_longest_s = 60,
+	.notify_most_queued = 1000,
+	.notify_most_in_flight = 100,
+	.batch_duration_s = 60,
 	.cache_bytes = 1 << 20,
 	.expiration_default_s = 400 * 86400,
 	.expiration_max_s = 3660 * 86400LL,
@@ -47,6 +53,13 @@ static const struct {
 	{"limits.originator-bytes", SETTING_U64, offsetof(struct cse_config, most_bytes)},
 	{"limits.discovery-results", SETTING_U64, offsetof(struct cse_config, discovery_results)},
 	{"limits.discovery-cost", SETTING_U64, offsetof(struct cse_config, discovery_cost)},
+	{"notify.timeout", SETTING_SECONDS, offsetof(struct cse_config, notify_timeout_s)},
+	{"notify.max-age", SETTING_SECONDS, offsetof(struct cse_config, notify_max_age_s)},
+	{"notify.retry-longest", SETTING_SECONDS, offsetof(struct cse_config, notify_retry_longest_s)},
+	{"notify.max-queue", SETTING_U64, offsetof(struct cse_config, notify_most_queued)},
+	{"notify.max-in-flight", SETTING_U64, offsetof(struct cse_config, notify_most_in_flight)},
+	{"notify.batch-duration", SETTING_SECONDS, offsetof(struct cse_config, batch_duration_s)},
+	{"notify.unverified", SETTING_BOOL, offsetof(struct cse_config, notify_unverified)},
 	{"group.timeout", SETTING_SECONDS, offsetof(struct cse_config, fanout_timeout_s)},
 	{"access.strict", SETTING_BOOL, offsetof(struct cse_config, strict)},
 	{"access.base-create", SETTING_TEXT, offsetof(struct cse_config, base_create)},
@@ -167,6 +180,7 @@ static int open_all(struct world *world, bool http)
 	if (cse_open(&world->config, world->loop, &world->clock, &world->log, world->schema, world->store, &world->cse,
 		     world->message, sizeof(world->message)) != 0)
 		return -1;
+	cse_add_binding(world->cse, &binding_sink, (struct binding_state *)(void *)&world->sink);
 	if (http && open_http(world) != 0)
 		return -1;
 	world_settle(world);
@@ -175,8 +189,10 @@ static int open_all(struct world *world, bool http)
 
 static void close_all(struct world *world)
 {
-	if (world->cse)
+	if (world->cse) {
 		world_settle(world);
+		cse_remove_bindings(world->cse);
+	}
 	if (world->http)
 		world->http_binding->close(world->http);
 	if (world->cse)
@@ -210,6 +226,7 @@ int world_init(struct world *world, struct schema *schema, const struct scenario
 	arena_init(&world->arena);
 	clock_init_virtual(&world->clock, WORLD_START_S * (int64_t)1000000);
 	world->loop = loop_create(&world->clock);
+	sink_init(&world->sink, world->loop);
 	world->schema = schema;
 	world->may_fail = wants_failing_store(scenario);
 	if (open_log(world, log) != 0)
@@ -253,6 +270,7 @@ static void remove_directory(const char *path)
 void world_finish(struct world *world)
 {
 	close_all(world);
+	sink_finish(&world->sink);
 	if (world->loop)
 		loop_destroy(world->loop);
 	if (world->directory[0])
@@ -264,10 +282,21 @@ void world_finish(struct world *world)
 
 void world_settle(struct world *world)
 {
-	enum { ROUNDS_AT_LEAST = 4, ROUNDS_AT_MOST = 3000 };
+	enum { ROUNDS_AT_LEAST = 8, ROUNDS_AT_MOST = 3000, ROUNDS_OF_A_HANG = 40 };
 
-	for (int i = 0; i < ROUNDS_AT_MOST && (i < ROUNDS_AT_LEAST || !cse_is_idle(world->cse)); i++)
+	for (int i = 0; i < ROUNDS_AT_MOST && (i < ROUNDS_AT_LEAST || !cse_is_idle(world->cse)); i++) {
+		if (world->sink.hanging_count && i > ROUNDS_OF_A_HANG)
+			break;
 		loop_round(world->loop, i < ROUNDS_AT_LEAST ? 0 : 1);
+	}
+}
+
+void world_pass_time(struct world *world, int round)
+{
+	enum { ROUNDS_BEFORE = 40, STEP_US = 1000000 };
+
+	if (world->sink.hanging_count && round > ROUNDS_BEFORE)
+		clock_advance(&world->clock, STEP_US);
 }
 
 void world_advance(struct world *world, int64_t us)

@@ -5,6 +5,7 @@
 #include "cse/core/binding.h"
 #include "cse/core/cse.h"
 #include "tests/scenario/scenario.h"
+#include "tests/scenario/sink.h"
 
 struct world {
 	struct clock clock;
@@ -20,6 +21,7 @@ struct world {
 	char directory[64];	    /* of the database; empty: the store is in memory */
 	char message[300];	    /* what could not be opened */
 	FILE *silence;		    /* where expected errors are logged */
+	struct sink sink;	    /* targets of notifications */
 	bool may_fail;		    /* the store is wrapped so that it can be made to fail */
 };
 
@@ -31,8 +33,10 @@ int world_init(struct world *world, struct schema *schema, const struct scenario
 void world_finish(struct world *world);
 /* Closes everything down to the store and opens it again after down_us. 0, or -1 and world->message. */
 int world_restart(struct world *world, int64_t down_us);
-/* Lets everything happen that is due. */
+/* Lets everything happen that is due, but for what waits for a target that hangs. */
 void world_settle(struct world *world);
 void world_advance(struct world *world, int64_t us);
+/* In a round of waiting for an answer: behind a target that hangs, time goes by. */
+void world_pass_time(struct world *world, int round);
 
 #endif

@@ -91,6 +91,22 @@ void writer_series(struct writer *writer, uint64_t parent, struct series *series
 	}
 }
 
+struct change *writer_note(struct writer *writer, uint64_t key, uint64_t subscription, const char *target,
+			   struct str text)
+{
+	struct change *change = writer_change(writer, CHANGE_ADD_NOTE, key, subscription);
+
+	change->name = str_of(target);
+	change->text = text;
+	change->head = (struct instance_head){.ct_us = (int64_t)key * 1000, .flags = (uint32_t)key % 7};
+	return change;
+}
+
+void writer_drop(struct writer *writer, uint64_t first, uint64_t last)
+{
+	writer_change(writer, CHANGE_DROP_NOTES, first, 0)->last = last;
+}
+
 struct change *writer_meta(struct writer *writer, const char *name, const char *text)
 {
 	struct change *change = writer_change(writer, CHANGE_PUT_META, 0, 0);
@@ -192,6 +208,26 @@ bool is_absent(struct store *store, uint64_t key)
 	uint64_t parent;
 
 	return store->ops->read_instance(store, key, &parent, &head, NULL) == 0;
+}
+
+bool has_note(struct store *store, uint64_t key, struct str text)
+{
+	struct strbuf found = {0};
+	bool is_same;
+
+	strbuf_add_str(&found, STR("what was in it"));
+	is_same = store->ops->read_note(store, key, &found) == 1 && str_eq(strbuf_str(&found), text);
+	strbuf_finish(&found);
+	return is_same;
+}
+
+bool lacks_note(struct store *store, uint64_t key)
+{
+	struct strbuf text = {0};
+	int found = store->ops->read_note(store, key, &text);
+
+	strbuf_finish(&text);
+	return found == 0;
 }
 
 void tidy_all(struct store *store)

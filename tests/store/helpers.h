@@ -26,6 +26,10 @@ struct change *writer_add_expiring(struct writer *writer, uint64_t key, uint64_t
 struct change *writer_chunk(struct writer *writer, uint64_t parent, uint32_t number, struct str text);
 /* The chunks of a series that changed; their texts are kept in buf until the next call. */
 void writer_series(struct writer *writer, uint64_t parent, struct series *series, struct strbuf *buf);
+struct change *writer_note(struct writer *writer, uint64_t key, uint64_t subscription, const char *target,
+			   struct str text);
+/* Drops the notes with these keys and those in between. */
+void writer_drop(struct writer *writer, uint64_t first, uint64_t last);
 struct change *writer_meta(struct writer *writer, const char *name, const char *text);
 /* One transaction with all of it; the writer is empty afterwards. */
 int writer_commit(struct writer *writer, struct store *store);
@@ -45,6 +49,9 @@ uint64_t random_next(uint64_t *state);
 /* Is the instance there? Its parent and text have to be these. */
 bool has_instance(struct store *store, uint64_t key, uint64_t parent, struct str text);
 bool is_absent(struct store *store, uint64_t key);
+/* Is the note there? Its text has to be this. */
+bool has_note(struct store *store, uint64_t key, struct str text);
+bool lacks_note(struct store *store, uint64_t key);
 void tidy_all(struct store *store);
 
 #endif

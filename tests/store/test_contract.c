@@ -1,5 +1,5 @@
 /* The contract of store.h, held against every store: transactions, instances, names, purging, threads. Loading is in
- * test_load.c. */
+ * test_load.c, notes are in test_notes.c. */
 #include "tests/store/stores.h"
 
 #include <errno.h>
@@ -371,14 +371,16 @@ static void reads_and_loads_fail_as_told(void **state)
 	struct store *store = fixture->store;
 	static const struct store_visitor nothing;
 	struct instance_head head;
+	struct strbuf text = {0};
 	struct due due = {0};
 	uint64_t key;
 
 	if (!fixture->is_wrapped)
 		return;
-	store_faulty_set(store, 1, 4, ERROR_IO);
+	store_faulty_set(store, 1, 5, ERROR_IO);
 	assert_int_equal(store->ops->read_instance(store, 1, &key, &head, NULL), 0);
 	assert_int_equal(store->ops->read_instance(store, 1, &key, &head, NULL), ERROR_IO);
+	assert_int_equal(store->ops->read_note(store, 1, &text), ERROR_IO);
 	assert_int_equal(store->ops->find_named(store, 1, STR("n"), &key), ERROR_IO);
 	assert_int_equal(store->ops->due_instances(store, 1, 1, note_due, &due), ERROR_IO);
 	assert_int_equal(store->ops->load(store, &nothing, NULL), ERROR_IO);

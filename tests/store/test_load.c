@@ -64,13 +64,25 @@ static int list_tail(void *arg, uint64_t key, uint64_t parent, const struct inst
 	return 0;
 }
 
+static int list_note(void *arg, uint64_t key, uint64_t subscription, struct str target, int64_t ct_us, uint32_t flags,
+		     size_t size)
+{
+	struct listing *listing = arg;
+
+	enter_stage(listing, 6);
+	strbuf_addf(&listing->text, "note %d/%d %.*s %d %u %zu\n", (int)subscription, (int)key, STR_ARG(target),
+		    (int)ct_us, flags, size);
+	return 0;
+}
+
 static void assert_loads(struct fixture *fixture, const char *expected)
 {
 	static const struct store_visitor visitor = {.meta = list_meta,
 						     .resource = list_resource,
 						     .chunk = list_chunk,
 						     .gone = list_gone,
-						     .tail = list_tail};
+						     .tail = list_tail,
+						     .note = list_note};
 	struct listing listing = {0};
 
 	fixture_reopen(fixture);
@@ -91,6 +103,7 @@ static void a_load_hands_out_everything_in_order(void **state)
 {
 	struct fixture *fixture = *state;
 
+	writer_note(&fixture->writer, 18, 11, "t", STR("n18"));
 	writer_add(&fixture->writer, 20, 10, STR("abc"));
 	writer_chunk(&fixture->writer, 11, 2, STR("second"));
 	writer_chunk(&fixture->writer, 11, CHUNK_HEADER, STR("header"));
@@ -115,7 +128,8 @@ static void a_load_hands_out_everything_in_order(void **state)
 			      "resource 11/10 r10\nresource 2/11 R11\n"
 			      "chunk 10 5 other\nchunk 11 1 first\nchunk 11 2 second\nchunk 11 4294967294 header\n"
 			      "gone 10/19 17\n"
-			      "tail 10/20 20000 27 3\ntail 11/21 21000 28 0\n");
+			      "tail 10/20 20000 27 3\ntail 11/21 21000 28 0\n"
+			      "note 11/18 t 18000 4 3\n");
 }
 
 static void the_tail_begins_after_the_snapshot(void **state)
@@ -234,6 +248,95 @@ static void all_chunks_of_a_series_can_go_at_once(void **state)
 	assert_loads(fixture, "chunk 3 0 l\nchunk 3 4294967294 h\nchunk 4 0 k\n");
 }
 
+static void notes_are_handed_out_in_key_order_as_they_were_added(void **state)
+{
+	struct fixture *fixture = *state;
+	struct change *odd;
+
+	writer_note(&fixture->writer, 2, 9, "http://b.example/", STR("abc"));
+	writer_note(&fixture->writer, 3, 8, "http://a.example/", STR(""));
+	fixture_commit(fixture);
+	odd = writer_note(&fixture->writer, 20, UINT64_C(77), "", STR("a\0b"));
+	odd->head.ct_us = -5;
+	odd->head.flags = 4000000000u;
+	writer_note(&fixture->writer, 100, 9, "t\"\xff", STR("x"));
+	writer_change(&fixture->writer, CHANGE_SNAPSHOT, 100, 0); /* is of no matter to them */
+	fixture_commit(fixture);
+	assert_loads(fixture, "note 9/2 http://b.example/ 2000 2 3\nnote 8/3 http://a.example/ 3000 3 0\n"
+			      "note 77/20  -5 4000000000 3\nnote 9/100 t\"\xff 100000 2 1\n");
+	if (!fixture->store->ops->is_durable)
+		return;
+	assert_true(has_note(fixture->store, 2, STR("abc")) && has_note(fixture->store, 20, STR("a\0b")));
+	writer_drop(&fixture->writer, 1, 19);
+	writer_note(&fixture->writer, 101, 9, "u", STR("xy"));
+	fixture_commit(fixture);
+	assert_loads(fixture, "note 77/20  -5 4000000000 3\nnote 9/100 t\"\xff 100000 2 1\nnote 9/101 u 101000 3 2\n");
+	assert_true(lacks_note(fixture->store, 2) && lacks_note(fixture->store, 3));
+}
+
+static void a_note_is_handed_out_though_its_subscription_is_gone(void **state)
+{
+	struct fixture *fixture = *state;
+
+	writer_change(&fixture->writer, CHANGE_PUT_RESOURCE, 9, 1)->text = STR("r");
+	writer_note(&fixture->writer, 10, 9, "t", STR("x"));
+	fixture_commit(fixture);
+	writer_change(&fixture->writer, CHANGE_DELETE_RESOURCE, 9, 1);
+	writer_change(&fixture->writer, CHANGE_PURGE_PARENT, 0, 9);
+	fixture_commit(fixture);
+	assert_loads(fixture, "note 9/10 t 10000 3 1\n");
+	tidy_all(fixture->store);
+	assert_loads(fixture, "note 9/10 t 10000 3 1\n");
+}
+
+static void notes_that_are_rolled_back_are_not_handed_out(void **state)
+{
+	struct fixture *fixture = *state;
+
+	writer_note(&fixture->writer, 1, 9, "t", STR("x"));
+	fixture_commit(fixture);
+	writer_note(&fixture->writer, 2, 9, "t", STR("x"));
+	writer_drop(&fixture->writer, 1, 1);
+	assert_int_equal(fixture->store->ops->begin(fixture->store), 0);
+	assert_int_equal(fixture->store->ops->apply(fixture->store, &fixture->writer.changes), 0);
+	fixture->store->ops->rollback(fixture->store);
+	writer_init(&fixture->writer);
+	assert_loads(fixture, "note 9/1 t 1000 1 1\n");
+}
+
+struct reader {
+	struct store *store;
+	unsigned notes;
+};
+
+static int read_and_stop(void *arg, uint64_t key, uint64_t subscription, struct str target, int64_t ct_us,
+			 uint32_t flags, size_t size)
+{
+	struct reader *reader = arg;
+
+	(void)subscription;
+	(void)target;
+	(void)ct_us;
+	(void)flags;
+	assert_int_equal(size, 2);
+	assert_true(has_note(reader->store, key, STR("ab")));
+	return ++reader->notes == 2 ? 42 : 0;
+}
+
+static void a_visitor_reads_notes_and_stops_at_one(void **state)
+{
+	static const struct store_visitor visitor = {.note = read_and_stop};
+	struct fixture *fixture = *state;
+	bool is_durable = fixture->store->ops->is_durable;
+	struct reader reader = {fixture->store, 0};
+
+	for (uint64_t key = 1; key <= 3; key++)
+		writer_note(&fixture->writer, key, 9, "t", STR("ab"));
+	fixture_commit(fixture);
+	assert_int_equal(fixture->store->ops->load(fixture->store, &visitor, &reader), is_durable ? 42 : 0);
+	assert_int_equal(reader.notes, is_durable ? 2 : 0);
+}
+
 static int stop_at_meta(void *arg, struct str name, struct str text)
 {
 	(void)name;
@@ -317,6 +420,25 @@ static void no_key_above_the_high_water_mark_was_ever_used(void **state)
 	assert_true(high_water_of(fixture) > before);
 }
 
+static void a_note_reserves_keys_and_its_key_stays_used(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t mark;
+
+	writer_note(&fixture->writer, 5, 3, "t", STR("x"));
+	fixture_commit(fixture);
+	mark = high_water_of(fixture);
+	if (!fixture->store->ops->is_durable)
+		return;
+	assert_in_range(mark, 5, 20000);
+	writer_note(&fixture->writer, mark + 1, 3, "t", STR("x"));
+	fixture_commit(fixture);
+	writer_drop(&fixture->writer, 0, UINT64_MAX);
+	fixture_commit(fixture);
+	assert_in_range(high_water_of(fixture), mark + 1, mark + 20000);
+	assert_loads(fixture, "");
+}
+
 /* ---- failures, of the wrapped stores ---- */
 
 static void a_failed_transaction_leaves_nothing(void **state)
@@ -327,9 +449,12 @@ static void a_failed_transaction_leaves_nothing(void **state)
 	if (!fixture->is_wrapped)
 		return;
 	writer_add(&fixture->writer, 1, 3, STR("x"));
+	writer_note(&fixture->writer, 2, 9, "t", STR("x"));
 	fixture_commit(fixture);
 	for (unsigned nth = 0; nth < 3; nth++) { /* begin, apply, commit */
-		writer_add(&fixture->writer, 2, 3, STR("y"));
+		writer_add(&fixture->writer, 3, 3, STR("y"));
+		writer_note(&fixture->writer, 4, 9, "t", STR("y"));
+		writer_drop(&fixture->writer, 2, 2);
 		writer_change(&fixture->writer, CHANGE_DELETE_INSTANCE, 1, 3);
 		writer_change(&fixture->writer, CHANGE_EVICT_INSTANCE, 1, 3);
 		writer_change(&fixture->writer, CHANGE_PURGE_PARENT, 0, 3);
@@ -337,15 +462,19 @@ static void a_failed_transaction_leaves_nothing(void **state)
 		assert_int_equal(writer_commit(&fixture->writer, store), ERROR_FULL);
 		store->ops->rollback(store);
 		assert_true(has_instance(store, 1, 3, STR("x")));
-		assert_true(is_absent(store, 2));
-		assert_loads(fixture, "tail 3/1 1000 8 1\n");
-		if (!(store = fixture->store)->ops->is_durable)
+		assert_true(is_absent(store, 3));
+		assert_true(has_note(store, 2, STR("x")) && lacks_note(store, 4));
+		assert_loads(fixture, "tail 3/1 1000 8 1\nnote 9/2 t 2000 2 1\n");
+		if (!(store = fixture->store)->ops->is_durable) {
 			writer_add(&fixture->writer, 1, 3, STR("x"));
+			writer_note(&fixture->writer, 2, 9, "t", STR("x"));
+		}
 		fixture_commit(fixture);
 	}
-	writer_add(&fixture->writer, 2, 3, STR("y"));
+	writer_add(&fixture->writer, 3, 3, STR("y"));
+	writer_note(&fixture->writer, 4, 9, "t", STR("y"));
 	fixture_commit(fixture);
-	assert_true(has_instance(store, 2, 3, STR("y")));
+	assert_true(has_instance(store, 3, 3, STR("y")) && has_note(store, 4, STR("y")));
 }
 
 int main(void)
@@ -360,7 +489,12 @@ int main(void)
 		RULE(a_purged_parent_loads_nothing),
 		RULE(all_chunks_of_a_series_can_go_at_once),
 		RULE(a_visitor_stops_a_load_and_may_leave_rows_out),
+		RULE(notes_are_handed_out_in_key_order_as_they_were_added),
+		RULE(a_note_is_handed_out_though_its_subscription_is_gone),
+		RULE(notes_that_are_rolled_back_are_not_handed_out),
+		RULE(a_visitor_reads_notes_and_stops_at_one),
 		RULE(no_key_above_the_high_water_mark_was_ever_used),
+		RULE(a_note_reserves_keys_and_its_key_stays_used),
 		RULE(a_failed_transaction_leaves_nothing),
 	};
 

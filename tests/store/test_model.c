@@ -1,7 +1,7 @@
 /* Every store and a model of it, driven by the same random changes, snapshots, purges and restarts. */
 #include "tests/store/stores.h"
 
-enum { PARENTS = 5, KEYS = 40000 };
+enum { PARENTS = 5, KEYS = 60000 };
 
 struct model {
 	struct fixture *fixture;
@@ -10,10 +10,11 @@ struct model {
 	uint64_t bytes[PARENTS + 1];
 	uint32_t sizes[KEYS]; /* contentSize + 1; 0: not there */
 	struct strbuf chunks[PARENTS + 1];
-	bool in_snapshot;
+	struct series notes; /* the text of one: note_text(key) */
 	/* what a load gives */
 	struct series loaded[PARENTS + 1];
 	uint64_t loaded_bytes[PARENTS + 1];
+	uint64_t loaded_note; /* the last one */
 };
 
 static const char body[400];
@@ -71,6 +72,30 @@ static void model_put_chunks(struct model *model, uint64_t parent)
 
 	writer_series(writer, parent, &model->series[parent], buf);
 	writer_chunk(writer, parent, CHUNK_HEADER, str_make((char *)&model->bytes[parent], sizeof(model->bytes[0])));
+}
+
+static struct str note_text(uint64_t key)
+{
+	return str_make(body, key * 7 % 400);
+}
+
+static void model_add_note(struct model *model)
+{
+	uint64_t key = model->next++;
+
+	writer_note(&model->fixture->writer, key, key % 9, "target", note_text(key));
+	series_append(&model->notes, key);
+}
+
+/* Everything from a note on, or from where one was, for a short or a long stretch. */
+static void model_drop_notes(struct model *model)
+{
+	uint64_t first = 1 + random_next(&model->random) % model->next;
+	uint64_t last = first + below(model, below(model, 4) ? 10 : 2000);
+
+	writer_drop(&model->fixture->writer, first, last);
+	for (uint64_t key; (key = series_after(&model->notes, first - 1)) && key <= last;)
+		series_remove(&model->notes, key);
 }
 
 static void model_commit(struct model *model)
@@ -141,8 +166,34 @@ static int take_tail(void *arg, uint64_t key, uint64_t parent, const struct inst
 	return 0;
 }
 
+static int take_note(void *arg, uint64_t key, uint64_t subscription, struct str target, int64_t ct_us, uint32_t flags,
+		     size_t size)
+{
+	struct model *model = arg;
+
+	assert_int_equal(key, series_after(&model->notes, model->loaded_note));
+	assert_int_equal(subscription, key % 9);
+	assert_true(str_eq(target, STR("target")));
+	assert_int_equal(ct_us, key * 1000);
+	assert_int_equal(flags, key % 7);
+	assert_int_equal(size, note_text(key).len);
+	model->loaded_note = key;
+	return 0;
+}
+
+static void model_check_notes(const struct model *model)
+{
+	for (uint64_t key = 1; key <= model->next; key++) {
+		if (series_contains(&model->notes, key))
+			assert_true(has_note(model->fixture->store, key, note_text(key)));
+		else
+			assert_true(lacks_note(model->fixture->store, key));
+	}
+}
+
 static void model_check_reads(struct model *model)
 {
+	model_check_notes(model);
 	for (uint64_t parent = 1; parent <= PARENTS; parent++)
 		for (uint64_t key = model->series[parent].first; key; key = series_after(&model->series[parent], key))
 			assert_true(has_instance(model->fixture->store, key, parent,
@@ -151,14 +202,17 @@ static void model_check_reads(struct model *model)
 
 static void model_restart(struct model *model)
 {
-	static const struct store_visitor visitor = {.chunk = take_chunk, .gone = take_gone, .tail = take_tail};
+	static const struct store_visitor visitor = {
+		.chunk = take_chunk, .gone = take_gone, .tail = take_tail, .note = take_note};
 	struct store *store;
 
 	if (!model->fixture->store->ops->is_durable)
 		return;
 	fixture_reopen(model->fixture);
 	store = model->fixture->store;
+	model->loaded_note = 0;
 	assert_int_equal(store->ops->load(store, &visitor, model), 0);
+	assert_int_equal(series_after(&model->notes, model->loaded_note), 0);
 	for (uint64_t parent = 1; parent <= PARENTS; parent++) {
 		struct series *loaded = &model->loaded[parent], *series = &model->series[parent];
 		uint64_t key = series->first, other = loaded->first;
@@ -189,6 +243,10 @@ static void a_model_and_the_store_agree_after_every_restart(void **state)
 		for (unsigned n = below(model, 20); n > 0; n--)
 			model_remove_any(model);
 		model_retain(model);
+		for (unsigned n = below(model, 100); n > 0 && model->next < KEYS; n--)
+			model_add_note(model);
+		for (unsigned n = below(model, 10); n > 0; n--)
+			model_drop_notes(model);
 		model_commit(model);
 		if (below(model, 8) == 0)
 			model_snapshot(model);
@@ -200,6 +258,7 @@ static void a_model_and_the_store_agree_after_every_restart(void **state)
 			model_restart(model);
 	}
 	model_check_reads(model);
+	series_finish(&model->notes);
 	for (uint64_t parent = 1; parent <= PARENTS; parent++) {
 		series_finish(&model->series[parent]);
 		strbuf_finish(&model->chunks[parent]);

@@ -131,6 +131,14 @@ static void every_connection_is_set_up(void **state)
 	}
 }
 
+static void set_format(const char *path, unsigned format)
+{
+	char sql[40];
+
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %u", format);
+	sql_run(path, sql);
+}
+
 static void a_newer_format_is_refused(void **state)
 {
 	struct database *database = *state;
@@ -139,10 +147,12 @@ static void a_newer_format_is_refused(void **state)
 	database_add(database, 1, 10, STR("x"));
 	database_commit(database);
 	database_close(database);
-	sql_run(database->path, "PRAGMA user_version = 99");
+	set_format(database->path, 99);
 	assert_refused(database, ERROR_NEWER_FORMAT);
 	assert_non_null(strstr(database->message, "99"));
-	sql_run(database->path, "PRAGMA user_version = 1");
+	set_format(database->path, STORE_FORMAT + 1);
+	assert_refused(database, ERROR_NEWER_FORMAT);
+	set_format(database->path, STORE_FORMAT);
 	database_open(database);
 	assert_true(has_instance(database->store, 1, 1, STR("x")));
 }
@@ -163,7 +173,7 @@ static void a_newer_format_in_the_wal_is_refused(void **state)
 	file_read(copy, &bytes);
 	assert_true(bytes.len > 0);
 	sqlite3_close(db);
-	sql_run(database->path, "PRAGMA user_version = 1");
+	set_format(database->path, STORE_FORMAT);
 	file_write(copy, strbuf_str(&bytes));
 	assert_refused(database, ERROR_NEWER_FORMAT);
 	assert_int_equal(file_size(copy), bytes.len);
@@ -184,6 +194,99 @@ static void an_empty_database_of_format_0_is_brought_up(void **state)
 	database_close(database);
 	assert_int_equal(sql_ask_file(database->path, "PRAGMA user_version"), STORE_FORMAT);
 	assert_int_equal(sql_ask_file(database->path, "SELECT count(*) FROM instance"), 10);
+}
+
+/* A file as format 1 has it, with something in each table. */
+static void write_format_1(const char *path)
+{
+	sql_run(path,
+		"PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = 0x636f7073;"
+		"PRAGMA journal_mode = WAL;"
+		"CREATE TABLE resource(key INTEGER PRIMARY KEY, parent INTEGER NOT NULL, text BLOB NOT NULL);"
+		"CREATE TABLE instance(key INTEGER PRIMARY KEY, parent INTEGER NOT NULL, ct_us INTEGER NOT NULL,"
+		" et_us INTEGER, st INTEGER NOT NULL, size INTEGER NOT NULL, flags INTEGER NOT NULL, name TEXT,"
+		" text BLOB NOT NULL);"
+		"CREATE TABLE named(parent INTEGER NOT NULL, name TEXT NOT NULL, key INTEGER NOT NULL,"
+		" PRIMARY KEY(parent, name)) WITHOUT ROWID;"
+		"CREATE TABLE own_expiry(et_us INTEGER NOT NULL, key INTEGER NOT NULL, parent INTEGER NOT NULL,"
+		" PRIMARY KEY(et_us, key)) WITHOUT ROWID;"
+		"CREATE TABLE chunk(parent INTEGER NOT NULL, number INTEGER NOT NULL, text BLOB NOT NULL,"
+		" PRIMARY KEY(parent, number)) WITHOUT ROWID;"
+		"CREATE TABLE gone(number INTEGER PRIMARY KEY, era INTEGER NOT NULL, text BLOB NOT NULL);"
+		"CREATE TABLE purge(parent INTEGER PRIMARY KEY);"
+		"CREATE TABLE meta(name TEXT PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;"
+		"PRAGMA user_version = 1;"
+		"INSERT INTO resource VALUES(2, 1, x'72');"
+		"INSERT INTO instance VALUES(7, 2, 7000, NULL, 14, 1, 1, 'seven', x'78'), (8, 2, 8000, 60, 15, 1, 2,"
+		" NULL, x'79');"
+		"INSERT INTO named VALUES(2, 'seven', 7); INSERT INTO own_expiry VALUES(60, 8, 2);"
+		"INSERT INTO chunk VALUES(2, 4, x'63'); INSERT INTO gone VALUES(3, 1, x'0c0201');"
+		"INSERT INTO purge VALUES(5);"
+		"INSERT INTO meta VALUES('store.high-water', x'3130303036'), ('store.era', x'31'), ('m', x'6d');");
+}
+
+/* How many rows of a table in the one file are not in the other. */
+static uint64_t count_missing(const char *path, const char *other, const char *table, const char *columns)
+{
+	char attach[200], ask[200];
+	uint64_t count;
+	sqlite3 *db = sql_open(path);
+
+	snprintf(attach, sizeof(attach), "ATTACH '%s' AS other", other);
+	assert_int_equal(sqlite3_exec(db, attach, NULL, NULL, NULL), SQLITE_OK);
+	snprintf(ask, sizeof(ask), "SELECT count(*) FROM (SELECT %s FROM main.%s EXCEPT SELECT %s FROM other.%s)",
+		 columns, table, columns, table);
+	count = sql_ask(db, ask);
+	sqlite3_close(db);
+	return count;
+}
+
+static void a_store_of_format_1_keeps_everything_and_takes_notes(void **state)
+{
+	static const char *const tables[] = {"resource", "instance", "named", "own_expiry",
+					     "chunk",	 "gone",     "purge", "meta"};
+	struct database *database = *state;
+	char old[100];
+	uint64_t key = 0;
+
+	snprintf(old, sizeof(old), "%s/old.db", database->directory);
+	snprintf(database->path, sizeof(database->path), "%s/x.db", database->directory);
+	write_format_1(old);
+	write_format_1(database->path);
+	database_open(database);
+	assert_true(has_instance(database->store, 7, 2, STR("x")) && has_instance(database->store, 8, 2, STR("y")));
+	assert_int_equal(database->store->ops->find_named(database->store, 2, STR("seven"), &key), 1);
+	assert_int_equal(key, 7);
+	database_close(database);
+	assert_int_equal(sql_ask_file(database->path, "PRAGMA user_version"), STORE_FORMAT);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		assert_int_equal(count_missing(old, database->path, tables[i], "*"), 0);
+		assert_int_equal(count_missing(database->path, old, tables[i], "*"), 0);
+	}
+	database_open(database);
+	writer_note(&database->writer, 10007, 2, "t", STR("n"));
+	database_commit(database);
+	database_close(database);
+	database_open(database);
+	assert_true(has_note(database->store, 10007, STR("n")));
+}
+
+static void a_migrated_store_has_the_tables_of_a_new_one(void **state)
+{
+	struct database *database = *state;
+	char migrated[80];
+
+	snprintf(migrated, sizeof(migrated), "%s/y.db", database->directory);
+	write_format_1(migrated);
+	database_open(database);
+	database_close(database);
+	assert_true(count_missing(database->path, migrated, "sqlite_master", "type, name, sql") > 0);
+	memcpy(database->path, migrated, sizeof(migrated));
+	database_open(database);
+	database_close(database);
+	snprintf(database->path, sizeof(database->path), "%s/data/x.db", database->directory);
+	assert_int_equal(count_missing(database->path, migrated, "sqlite_master", "type, name, sql"), 0);
+	assert_int_equal(count_missing(migrated, database->path, "sqlite_master", "type, name, sql"), 0);
 }
 
 static int make_table(sqlite3 *db)
@@ -244,8 +347,11 @@ static void what_is_no_store_is_refused(void **state)
 	assert_int_equal(unlink(database->path), 0);
 	sql_run(database->path, "CREATE TABLE t(a)");
 	assert_refused(database, ERROR_CORRUPT);
-	sql_run(database->path, "PRAGMA application_id = 0x636f7073; PRAGMA user_version = 1");
-	assert_refused(database, ERROR_CORRUPT);
+	sql_run(database->path, "PRAGMA application_id = 0x636f7073");
+	for (unsigned format = 1; format <= STORE_FORMAT; format++) {
+		set_format(database->path, format);
+		assert_refused(database, ERROR_CORRUPT);
+	}
 }
 
 static void a_file_cut_off_is_refused(void **state)
@@ -360,6 +466,8 @@ int main(void)
 		DATABASE_RULE(a_newer_format_is_refused),
 		DATABASE_RULE(a_newer_format_in_the_wal_is_refused),
 		DATABASE_RULE(an_empty_database_of_format_0_is_brought_up),
+		DATABASE_RULE(a_store_of_format_1_keeps_everything_and_takes_notes),
+		DATABASE_RULE(a_migrated_store_has_the_tables_of_a_new_one),
 		DATABASE_RULE(formats_migrate_one_step_at_a_time),
 		DATABASE_RULE(what_is_no_store_is_refused),
 		DATABASE_RULE(a_file_cut_off_is_refused),

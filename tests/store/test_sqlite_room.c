@@ -125,6 +125,90 @@ static void evicted_rows_go_with_later_batches(void **state)
 	assert_int_equal(sqlite_of(database->store)->sweeping_count, 0);
 }
 
+/* ---- notes that come and go ---- */
+
+enum { NOTE_BATCH = 500, NOTE_SIZE = 500 };
+
+static void add_notes(struct database *database, uint64_t first)
+{
+	static const char text[NOTE_SIZE];
+
+	for (uint64_t key = first; key < first + NOTE_BATCH; key++)
+		writer_note(&database->writer, key, key % 10, "http://a.example/notify", str_make(text, sizeof(text)));
+}
+
+static void assert_notes(struct database *database, uint64_t count)
+{
+	database_close(database);
+	assert_int_equal(sql_ask_file(database->path, "SELECT count(*) FROM note"), count);
+	assert_int_equal(sql_ask_file(database->path, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+}
+
+/* 100 MB of them, each batch gone with the next but one. */
+static void notes_that_come_and_go_take_no_more_room(void **state)
+{
+	struct database *database = *state;
+	long largest = 0, largest_wal = 0;
+	char wal[100];
+
+	snprintf(wal, sizeof(wal), "%s-wal", database->path);
+	database_open(database);
+	for (uint64_t key = 1000; key < 201000; key += NOTE_BATCH) {
+		add_notes(database, key);
+		writer_drop(&database->writer, key - 2 * NOTE_BATCH, key - NOTE_BATCH - 1);
+		database_commit(database);
+		if (key % 10000 == 0)
+			assert_true(database->store->ops->tidy(database->store) >= 0);
+		if (file_size(database->path) > largest)
+			largest = file_size(database->path);
+		if (file_size(wal) > largest_wal)
+			largest_wal = file_size(wal);
+	}
+	assert_true(largest > 0 && largest < 3 * 1000 * 1000);
+	assert_true(largest_wal < 40 * 1000 * 1000);
+	assert_notes(database, 2 * NOTE_BATCH);
+}
+
+/* Every fiftieth stays, so that hardly a page empties by itself. */
+static void notes_that_stay_keep_no_room_of_others(void **state)
+{
+	struct database *database = *state;
+	const uint64_t end = 201000;
+	long kept = (end - 1000) / 50 * NOTE_SIZE;
+
+	database_open(database);
+	for (uint64_t key = 1000; key < end; key += NOTE_BATCH) {
+		add_notes(database, key);
+		for (uint64_t old = key - NOTE_BATCH; old < key && old >= 1000; old += 50)
+			writer_drop(&database->writer, old + 1, old + 49);
+		database_commit(database);
+	}
+	writer_drop(&database->writer, end - NOTE_BATCH, end);
+	database_commit(database);
+	assert_notes(database, (end - 1000 - NOTE_BATCH) / 50);
+	assert_true(file_size(database->path) > kept && file_size(database->path) < 3 * kept);
+}
+
+static void the_room_of_many_notes_is_given_back(void **state)
+{
+	struct database *database = *state;
+
+	database_open(database);
+	for (uint64_t key = 1000; key < 101000; key += NOTE_BATCH) {
+		add_notes(database, key);
+		database_commit(database);
+	}
+	database_close(database);
+	assert_true(file_size(database->path) > 50 * 1000 * 1000);
+	database_open(database);
+	writer_drop(&database->writer, 1000, 100000 + NOTE_BATCH);
+	database_commit(database);
+	assert_true(lacks_note(database->store, 1000) && lacks_note(database->store, 100500));
+	tidy_all(database->store);
+	assert_notes(database, NOTE_BATCH - 1);
+	assert_true(file_size(database->path) < 5 * 1000 * 1000);
+}
+
 /* ---- room and devices ---- */
 
 /* Adds until it fails; the first key that is not there. */
@@ -318,6 +402,9 @@ int main(void)
 		DATABASE_RULE(somebody_elses_long_read_keeps_nobody_waiting),
 		DATABASE_RULE(space_is_given_back),
 		DATABASE_RULE(evicted_rows_go_with_later_batches),
+		DATABASE_RULE(notes_that_come_and_go_take_no_more_room),
+		DATABASE_RULE(notes_that_stay_keep_no_room_of_others),
+		DATABASE_RULE(the_room_of_many_notes_is_given_back),
 		DATABASE_RULE(a_full_database_fails_until_there_is_room),
 		DATABASE_RULE(a_device_that_fails_is_an_error_until_it_works),
 		DATABASE_RULE(what_was_committed_survives_a_kill),

@@ -281,6 +281,22 @@ DAMAGES = {
 }
 
 
+@rule("a backup of an older format is verified as a file, restored, and brought to this format by the next start")
+def _():
+    server, file = filled(), backup_file()
+    server.stop()
+    changed(os.path.join(server.store, "copse.db"), file, *OLDER)
+    done(run("verify", file), "format     1, an older one", "sound", "not looked at")
+    done(run("restore", file, *on(server)), "20 instances")
+    done(run("backup", file + ".again", *on(server)))
+    with server:
+        expect_equal(latest(server), "v19", "after the start")
+    done(run("verify", *on(server)), "agree")
+
+
+OLDER = ("DROP TABLE note", "PRAGMA user_version = 1")
+
+
 @rule("verify finds rows that do not fit together, though every page is sound")
 def _():
     server = filled()

@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -345,6 +346,28 @@ def _():
     equal([line["attributes"]["con"] for line in lines if "attributes" in line], ["v0", "v1", "v2"])
     with server, server.client() as client:
         equal(client.get("/cse-in/c/la").resource["con"], "v2")
+
+
+@rule("dump prints each note with its text")
+def _():
+    server = Server().start()
+    server.stop()
+    notes = [(90, 7, "http://a.example/\"x\"", 0, {"m2m:sgn": {"sur": "/id-in/s"}}),
+             (95, 8, "CAE1", 86400000000, {"m2m:sgn": {"nev": {"net": 1}}})]
+    store = sqlite3.connect(f"{server.store}/copse.db")
+    for key, subscription, target, created, note in notes:
+        text = json.dumps(note).encode()
+        store.execute("INSERT INTO note(key, subscription, ct_us, flags, size, target, text) VALUES(?,?,?,0,?,?,?)",
+                      (key, subscription, created, len(text), target, text))
+    store.commit()
+    store.close()
+    dumped = run("dump", "--set", f"store.path={server.store}")
+    equal((dumped.returncode, dumped.stderr), (0, ""))
+    lines = [json.loads(line) for line in dumped.stdout.splitlines() if '"note"' in line]
+    equal([(line["key"], line["subscription"], line["target"]) for line in lines], [note[:3] for note in notes])
+    equal([line["created"] for line in lines], ["19700101T000000", "19700102T000000"])
+    equal([line["size"] for line in lines], [len(json.dumps(note[4])) for note in notes])
+    equal([line["note"] for line in lines], [note[4] for note in notes])
 
 
 @rule("dump of no store is one line and makes none")

@@ -56,3 +56,9 @@ TESTS += test_filter
 test_filter_SOURCES = tests/unit/test_filter.c
 test_filter_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
 	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
+
+# bindings
+check_PROGRAMS += test_guard
+TESTS += test_guard
+test_guard_SOURCES = tests/unit/test_guard.c
+test_guard_LDADD = libbindings.a libbase.a -lcmocka
