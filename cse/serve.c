@@ -96,6 +96,13 @@ void command_cse_config(const struct config *config, const char *points_of_acces
 		.discovery_results = config->limits_discovery_results,
 		.discovery_cost = config->limits_discovery_cost,
 		.fanout_timeout_s = (int64_t)config->group_timeout,
+		.notify_timeout_s = (int64_t)config->notify_timeout,
+		.notify_unverified = !config->notify_verify,
+		.notify_max_age_s = (int64_t)config->notify_max_age,
+		.notify_most_queued = config->notify_max_queue,
+		.notify_retry_longest_s = (int64_t)config->notify_retry_longest,
+		.notify_most_in_flight = config->notify_max_in_flight,
+		.batch_duration_s = (int64_t)config->notify_batch_duration,
 		.strict = config->access_strict,
 		.require_subscription = config->registration_require_subscription,
 		.points_of_access = points_of_access,
@@ -300,6 +307,7 @@ static int open_bindings(struct server *server)
 		if (bindings[i]->open(server->cse, server->loop, &config, &server->open[i], server->message,
 				      sizeof(server->message)) < 0)
 			return -1;
+		cse_add_binding(server->cse, bindings[i], server->open[i]);
 		log_event(&server->log, LOG_INFO, "listening", "binding=%s address=%s", bindings[i]->name,
 			  bindings[i]->address(server->open[i]));
 	}
@@ -336,6 +344,8 @@ static int open_server(struct server *server)
 
 static void close_server(struct server *server)
 {
+	if (server->cse)
+		cse_remove_bindings(server->cse);
 	for (size_t i = 0; i < BINDING_COUNT; i++)
 		if (server->open[i])
 			bindings[i]->close(server->open[i]);

@@ -232,6 +232,22 @@ def _():
     refused(run("request", "subscribe", "cse-in", "--listen", "127.0.0.1:x", "--url", "http://127.0.0.1:1"), "--listen")
 
 
+@rule("subscribe prints what a server notifies, and leaves no subscription behind")
+def _():
+    with Server() as server:
+        answered(ask(server, "create", "cse-in", "cnt", '{"rn":"c"}'), 0, "2001 CREATED")
+        client = subscribe(server, "--count", "2")
+        lines = iter(client.stderr.readline, "")
+        expect(any("notifications come to" in line for line in lines), "no subscription")
+        answered(ask(server, "create", "cse-in/c", "cin", '{"con":"reading"}'), 0, "2001 CREATED")
+        answered(ask(server, "update", "cse-in/c", "cnt", '{"lbl":["x"]}'), 0, "2004 UPDATED")
+        out, err = client.communicate(timeout=WAIT_S)
+        expect_equal(client.returncode, 0, err)
+        expect('"con": "reading"' in out and '"m2m:cnt"' in out, out)
+        found = answered(ask(server, "discover", "cse-in", "ty=23"), 0, "2000 OK")
+        expect_equal(found, {"m2m:uril": []}, "subscriptions")
+
+
 @rule("subscribing where nothing can be subscribed is the answer's exit code")
 def _():
     with Server() as server:
