@@ -61,16 +61,23 @@ static void make_table(struct option_table *table)
 	table->options[KNOWN_COUNT + 1] = (struct option){"set", required_argument, NULL, 's'};
 }
 
+/* One of arguments.def. */
+static int take_argument(struct arguments *arguments, unsigned takes, const struct argument *argument)
+{
+	if (!(takes & argument->taker))
+		return -1;
+	*(const char **)((char *)arguments + argument->offset) = optarg ? optarg : argument->name;
+	return 0;
+}
+
 static int take_option(struct command_line *line, unsigned takes, int letter, int index)
 {
-	const struct argument *argument = &arguments_known[index];
-
+	if (letter == 0)
+		return take_argument(line->arguments, takes, &arguments_known[index]);
 	if (letter == 'c' && !line->config_path)
 		line->config_path = optarg;
 	else if (letter == 's')
 		line->sets[line->set_count++] = optarg;
-	else if (letter == 0 && (takes & argument->taker))
-		*(const char **)((char *)line->arguments + argument->offset) = optarg ? optarg : argument->name;
 	else
 		return -1;
 	return 0;
