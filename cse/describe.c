@@ -1,4 +1,5 @@
-/* describe: `copse describe`. The tables of types, parameters and conditions as text, Markdown or JSON Schema. */
+/* describe: `copse describe`. The tables of types, parameters and conditions as text, Markdown, JSON Schema or
+ * XML Schema. */
 #include "cse/command.h"
 
 #include "cse/base/strbuf.h"
@@ -226,17 +227,33 @@ static void describe_every_type(const struct table *out, const struct schema *sc
 			describe_type(out, schema, type);
 }
 
+typedef void printer(const struct schema *schema, const struct type_def *type, FILE *out);
+
+/* NULL: the format is no schema's. */
+static printer *printer_of(const char *format)
+{
+	static const struct {
+		const char *format;
+		printer *print;
+	} printers[] = {{"json-schema", describe_json_schema}, {"xsd", describe_xsd}};
+
+	for (size_t i = 0; format && i < sizeof(printers) / sizeof(printers[0]); i++)
+		if (strcmp(format, printers[i].format) == 0)
+			return printers[i].print;
+	return NULL;
+}
+
 static int describe(const struct schema *schema, const struct arguments *arguments)
 {
 	struct table out = {.out = stdout,
 			    .is_markdown = arguments->format && strcmp(arguments->format, "markdown") == 0};
-	bool is_json_schema = arguments->format && strcmp(arguments->format, "json-schema") == 0;
+	printer *print = printer_of(arguments->format);
 	bool is_all = arguments->operand[0] && strcmp(arguments->operand[0], "all") == 0;
 	const struct type_def *type;
 	char message[MESSAGE_SIZE];
 
-	if (is_json_schema && (is_all || !arguments->operand[0])) {
-		describe_json_schema(schema, NULL, stdout);
+	if (print && (is_all || !arguments->operand[0])) {
+		print(schema, NULL, stdout);
 		return 0;
 	}
 	if (!arguments->operand[0]) {
@@ -250,8 +267,8 @@ static int describe(const struct schema *schema, const struct arguments *argumen
 		return 0;
 	}
 	type = command_type(schema, arguments->operand[0]);
-	if (type && is_json_schema) {
-		describe_json_schema(schema, type, stdout);
+	if (type && print) {
+		print(schema, type, stdout);
 		return 0;
 	}
 	if (type) {
@@ -277,7 +294,7 @@ static bool print_table(const struct arguments *arguments)
 
 static bool is_format(const char *format)
 {
-	static const char *const formats[] = {"plain", "markdown", "json-schema"};
+	static const char *const formats[] = {"plain", "markdown", "json-schema", "xsd"};
 
 	for (size_t i = 0; format && i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (strcmp(format, formats[i]) == 0)
@@ -296,11 +313,13 @@ int command_describe(int argc, char **argv)
 
 	if (code != 0)
 		return code;
+	arguments.format = arguments.xsd ? arguments.xsd : arguments.format;
+	arguments.format = arguments.json_schema ? "json-schema" : arguments.format;
 	schema = command_schema(&config, message, sizeof(message));
 	if (!schema)
 		code = command_fail(EXIT_USAGE, message);
 	else if (!is_format(arguments.format))
-		code = command_fail(EXIT_USAGE, "describe: --format must be one of plain,markdown,json-schema");
+		code = command_fail(EXIT_USAGE, "describe: --format must be one of plain,markdown,json-schema,xsd");
 	else if (!print_table(&arguments))
 		code = describe(schema, &arguments);
 	schema_destroy(schema);

@@ -6,6 +6,9 @@
 
 #include <cjson/cJSON.h>
 
+#include "schemas/rows.h"
+#include "schemas/shape.h"
+
 /* A document in the making. */
 struct document {
 	const struct schema *schema;
@@ -186,7 +189,8 @@ static void define(struct document *document, const struct complex_def *def)
 	if (cJSON_HasObjectItem(document->definitions, def->name))
 		return;
 	object = rows_schema(document, def->members, def->count);
-	add(object, "additionalProperties", cJSON_CreateFalse());
+	if (def != &complex_resourceWrapper)
+		add(object, "additionalProperties", cJSON_CreateFalse());
 	if (def->is_choice) {
 		add_integer(object, "minProperties", 1);
 		add_integer(object, "maxProperties", 1);
@@ -219,6 +223,18 @@ static void add_type(struct document *document, cJSON *properties, const struct 
 	add(properties, root, object);
 }
 
+static void add_roots(struct document *document, cJSON *properties)
+{
+	static const struct constraint any = {.min = 0, .max = INT64_MAX, .is_set = true};
+	struct shape shape;
+	const char *name;
+
+	for (size_t i = 0; (name = shape_root_at(i, &shape)) != NULL; i++)
+		add(properties, name,
+		    shape.kind.is_list ? value_schema(document, shape.kind, &any)
+				       : single_schema(document, shape.kind));
+}
+
 void describe_json_schema(const struct schema *schema, const struct type_def *type, FILE *out)
 {
 	struct document document = {schema, new_object()};
@@ -229,6 +245,8 @@ void describe_json_schema(const struct schema *schema, const struct type_def *ty
 		add_type(&document, properties, type);
 	for (size_t i = 0; !type && schema_type_at(schema, i); i++)
 		add_type(&document, properties, schema_type_at(schema, i));
+	if (!type)
+		add_roots(&document, properties);
 	add_string(root, "$schema", "https://json-schema.org/draft/2020-12/schema");
 	add_string(root, "type", "object");
 	add(root, "properties", properties);

@@ -11,7 +11,7 @@ copse_SOURCES = \
 	cse/config.c cse/config.h cse/config.def \
 	cse/config_options.c \
 	cse/config_print.c \
-	cse/describe.c cse/describe.h cse/describe_json.c \
+	cse/describe.c cse/describe.h cse/describe_json.c cse/describe_xsd.c \
 	cse/dump.c \
 	cse/pretty.c \
 	cse/request.c \
@@ -20,7 +20,8 @@ copse_SOURCES = \
 	cse/verify.c
 # From the top floor down.
 copse_LDADD = libbindings.a libresources.a libcore.a libstore.a libschemas.a libbase.a \
-	$(HTTP_PARSER_LIBS) $(CURL_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(INIH_LIBS)
+	$(HTTP_PARSER_LIBS) $(CURL_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(INIH_LIBS) \
+	$(XML_LIBS) $(CBOR_LIBS) -lm
 
 man1_MANS = copse.1
 CLEANFILES += copse.1

@@ -7,7 +7,7 @@ const struct command commands[] = {
 	{"run", command_run, CONFIGURED, "Serve until SIGTERM or SIGINT."},
 	{"check-config", command_check_config, CONFIGURED,
 	 "Print the configuration as it would be used and where each value comes from, or the fault in it."},
-	{"describe", command_describe, "[TYPE | all] [--format plain|markdown|json-schema]",
+	{"describe", command_describe, "[TYPE | all] [--format plain|markdown|json-schema|xsd | --json-schema | --xsd]",
 	 "Print the resource types that are supported, or the attributes of one or of all."},
 	{"describe", command_describe, "--config-sample | --config-markdown | --manual",
 	 "Print a commented configuration file, the table of its keys, or the manual page."},

@@ -12,7 +12,7 @@
 
 /* A group that was itself subscribed to through another one sends to that one, not to the subscriber. */
 struct forward {
-	struct list link; /* in group->forwards */
+	struct list link;	     /* in group->forwards */
 	struct str subscriber, next; /* behind the struct */
 };
 
@@ -107,8 +107,8 @@ static struct str string_member(struct request *req, struct value object, unsign
 static struct str rewritten(struct request *req, struct value object)
 {
 	const struct schema *schema = cse_schema(req->cse);
-	struct str own = arena_printf(&req->arena, "%s/%.*s", cse_config(req->cse)->id,
-				      STR_ARG(req->target.resource->id));
+	struct str own =
+		arena_printf(&req->arena, "%s/%.*s", cse_config(req->cse)->id, STR_ARG(req->target.resource->id));
 	struct str targets = name_short(schema, ATTR_notificationURI), group = name_short(schema, ATTR_groupID);
 	struct strbuf out = {0};
 	struct str content;
@@ -186,8 +186,7 @@ static void read_rule(struct request *req, struct gathering_rule *rule)
 	duration = text_attribute(inner, name_short(schema, ATTR_duration));
 	if (!number.ptr || str_to_u64(number, &rule->number) != 0 || rule->number == 0)
 		rule->number = text.ptr ? UINT64_MAX : ((const struct group *)resource->state)->count;
-	if (duration.len < 2 ||
-	    duration_parse(str_make(duration.ptr + 1, duration.len - 2), &rule->duration_us) != 0)
+	if (duration.len < 2 || duration_parse(str_make(duration.ptr + 1, duration.len - 2), &rule->duration_us) != 0)
 		rule->duration_us = cse_config(req->cse)->batch_duration_s * 1000000;
 }
 

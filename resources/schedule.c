@@ -1,8 +1,8 @@
 /* <schedule>: TS-0001 9.6.9, TS-0004 7.4.9. */
+#include "schemas/schedule.h"
 #include "cse/core/cse.h"
 #include "cse/core/hooks.h"
 #include "cse/core/notifier.h"
-#include "schemas/schedule.h"
 
 #include <stdlib.h>
 

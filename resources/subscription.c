@@ -106,10 +106,9 @@ static enum rsc check_events(const struct wish *wish)
 	if (asks_for(wish, EVENT_RETRIEVE_MISSING) && wish->parent->type->ty != TY_container)
 		return bad(wish, "notificationEventType (net): 5 is for a <container>");
 	if (asks_for(wish, EVENT_TRIGGER))
-		return wish->parent->type->ty == TY_AE
-			       ? req_fail(wish->req, RSC_NOT_IMPLEMENTED,
-					  "notificationEventType (net): 6 is not supported")
-			       : bad(wish, "notificationEventType (net): 6 is for an <AE>");
+		return wish->parent->type->ty == TY_AE ? req_fail(wish->req, RSC_NOT_IMPLEMENTED,
+								  "notificationEventType (net): 6 is not supported")
+						       : bad(wish, "notificationEventType (net): 6 is for an <AE>");
 	if ((asks_for(wish, EVENT_MISSING_DATA) || has_criterion(wish, ATTR_missingData)) &&
 	    wish->parent->type->ty != TY_timeSeries)
 		return bad(wish, "missing data are those of a <timeSeries>");
@@ -415,8 +414,9 @@ static enum rsc update(struct request *req, struct resource *resource, struct dr
 	restore_criteria(req, draft);
 	code = settle(&wish);
 	if (code == RSC_NONE && !value_is_absent(targets))
-		code = verify(req, resource->id, targets,
-			      parse(req, resource_attribute(resource, name_short(draft->schema, ATTR_notificationURI))));
+		code = verify(
+			req, resource->id, targets,
+			parse(req, resource_attribute(resource, name_short(draft->schema, ATTR_notificationURI))));
 	if (code != RSC_NONE)
 		return code;
 	if (!value_is_absent(statistics) && value_type(statistics) != VALUE_FALSE)
@@ -466,8 +466,10 @@ static void present(struct cse *cse, const struct resource *resource, struct pre
 		strbuf_add_json(&list, statistics.target);
 		strbuf_addf(&list, ",\"%.*s\":%llu,\"%.*s\":%llu,\"%.*s\":%llu}",
 			    STR_ARG(name_short(schema, ATTR_requestsSent)), (unsigned long long)statistics.requests,
-			    STR_ARG(name_short(schema, ATTR_responsesReceived)), (unsigned long long)statistics.responses,
-			    STR_ARG(name_short(schema, ATTR_notificationEventCount)), (unsigned long long)statistics.events);
+			    STR_ARG(name_short(schema, ATTR_responsesReceived)),
+			    (unsigned long long)statistics.responses,
+			    STR_ARG(name_short(schema, ATTR_notificationEventCount)),
+			    (unsigned long long)statistics.events);
 	}
 	if (list.len) {
 		strbuf_add_char(&list, ']');

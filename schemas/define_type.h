@@ -49,7 +49,7 @@
 #undef ATTR
 #define ATTR(name, kind, cardinality, create, update, announce, default_, constraint)                                  \
 	{ATTR_##name, ROW_KIND_##kind, cardinality, create, update, announce, ROW_DEFAULT_##default_,                  \
-	 ROW_CONSTRAINT_##constraint},
+	 ROW_CONSTRAINT_##constraint, ATTR_##name == ATTR_resourceName ? XML_ATTRIBUTE : XML_ELEMENT},
 #define TYPE(name, short_name, number, flags)                                                                          \
 	_Static_assert(TY_##name == (number), "number of " #name);                                                     \
 	static const struct attr_def attrs_##name[] = {
@@ -86,7 +86,8 @@ TY_NONE
 	const struct type_def type_##type_name = {                                                                     \
 		.name = #type_name,                                                                                    \
 		.short_name = #short_form,                                                                             \
-		.space = "m2m",                                                                                        \
+		.space = M2M_SPACE,                                                                                    \
+		.space_uri = M2M_NAMESPACE,                                                                            \
 		.ty = number,                                                                                          \
 		.flags = type_flags,                                                                                   \
 		.attrs = attrs_##type_name,                                                                            \

@@ -377,6 +377,30 @@ static int load_parent(struct load *load, const cJSON *file, const struct type_d
 	return 0;
 }
 
+/* What XML calls the namespace: of one prefix it is the same in every file. */
+static int load_namespace(struct load *load, const cJSON *file, struct type_def *type)
+{
+	/* what documents have for XML's own purposes */
+	static const char *const taken[] = {"xml", "xmlns", "xs", "xsi", "j"};
+	const struct type_def *other;
+	const char *uri = "";
+
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (strcmp(type->space, taken[i]) == 0)
+			return fail(load, "namespace", "\"%s\" is taken", taken[i]);
+	if (has(file, "namespaceURI") && get_string(load, file, "namespaceURI", &uri) < 0)
+		return ERROR_FORMAT;
+	type->space_uri = *uri ? keep(load, uri)
+			       : arena_printf(&load->schema->arena, "urn:copse:namespace:%s%c", type->space, 0).ptr;
+	if (strcmp(type->space, M2M_SPACE) == 0 && !*uri)
+		type->space_uri = M2M_NAMESPACE;
+	for (size_t i = 0; (other = schema_type_at(load->schema, i)) != NULL; i++)
+		if ((strcmp(other->space, type->space) == 0) != (strcmp(other->space_uri, type->space_uri) == 0))
+			return fail(load, "namespaceURI", "is not the one that %s:%s has", other->space,
+				    other->short_name);
+	return 0;
+}
+
 static int load_root(struct load *load, const cJSON *file, struct type_def *type)
 {
 	const char *name = "", *short_name = "", *space = "";
@@ -395,14 +419,14 @@ static int load_root(struct load *load, const cJSON *file, struct type_def *type
 	type->name = keep(load, name);
 	type->short_name = keep(load, short_name);
 	type->space = keep(load, space);
-	return 0;
+	return load_namespace(load, file, type);
 }
 
 static int load_type(struct load *load, const cJSON *file)
 {
 	static const char *const members[] = {
-		"type",		  "namespace", "name",	     "short",	     "containerDefinition",
-		"mgmtDefinition", "source",    "attributes", "enumerations", NULL};
+		"type",		  "namespace", "namespaceURI", "name",	       "short", "containerDefinition",
+		"mgmtDefinition", "source",    "attributes",   "enumerations", NULL};
 	const struct type_def *parent = NULL;
 	struct type_def *type = arena_alloc(&load->schema->arena, sizeof(*type));
 	int error = check_members(load, file, members);

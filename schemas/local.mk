@@ -3,9 +3,16 @@ noinst_LIBRARIES += libschemas.a
 libschemas_a_SOURCES = \
 	schemas/builtin.h \
 	schemas/checks.c schemas/checks.h \
-	schemas/codec/codec.h schemas/codec/json.c \
+	schemas/codec/base64.c schemas/codec/base64.h \
+	schemas/codec/canon.c schemas/codec/canon.h \
+	schemas/codec/cbor.h schemas/codec/cbor_read.c schemas/codec/cbor_write.c \
+	schemas/codec/codec.c schemas/codec/codec.h schemas/codec/registry.def \
+	schemas/codec/decimal.c schemas/codec/decimal.h \
+	schemas/codec/json.c \
+	schemas/codec/xml.c schemas/codec/xml.h schemas/codec/xml_parse.c \
+	schemas/codec/xml_read.c schemas/codec/xml_read.h schemas/codec/xml_write.c \
 	schemas/complex.def schemas/enums.def schemas/filter.def schemas/names.def \
-	schemas/primitive.def schemas/resource_types.def schemas/status.def \
+	schemas/primitive.def schemas/resource_types.def schemas/roots.def schemas/status.def \
 	schemas/define_type.h schemas/rows.h \
 	schemas/index.c schemas/index.h \
 	schemas/kind_text.c schemas/kind_text.h \
@@ -15,6 +22,7 @@ libschemas_a_SOURCES = \
 	schemas/quote.c schemas/quote.h \
 	schemas/schedule.c schemas/schedule.h \
 	schemas/schema.c schemas/schema.h schemas/schema_state.h \
+	schemas/shape.c schemas/shape.h \
 	schemas/status.c schemas/status.h \
 	schemas/tables.c \
 	schemas/timestamp.c schemas/timestamp.h \

@@ -72,6 +72,14 @@ enum default_kind {
 	DEFAULT_COMPUTED /* not in the stored text: the type's code supplies it whenever the resource is shown */
 };
 
+/* How XML shows a row; JSON and CBOR show all of them alike. */
+enum xml_form {
+	XML_ELEMENT,   /* an element; a list is one element with blanks between, or one element per object */
+	XML_EACH,      /* an element per value of the list */
+	XML_ATTRIBUTE, /* an attribute of the element around it */
+	XML_TEXT,      /* the text of the element around it, TS-0004 8.4.2: "val" */
+};
+
 struct attr_def {
 	uint16_t name; /* enum attr_name or above */
 	struct kind kind;
@@ -79,6 +87,7 @@ struct attr_def {
 	uint8_t default_kind;
 	const char *default_text;
 	struct constraint constraint;
+	uint8_t xml; /* enum xml_form */
 };
 
 struct enum_def {
@@ -119,11 +128,15 @@ enum type_flag {
 enum operation { OP_NONE, OP_CREATE, OP_RETRIEVE, OP_UPDATE, OP_DELETE, OP_NOTIFY }; /* TS-0004 6.3.4.2.5 */
 #define OP_BIT(op) (1u << (op))
 
+#define M2M_SPACE "m2m"
+#define M2M_NAMESPACE "http://www.onem2m.org/xml/protocols"
+
 struct type_hooks; /* cse/core/hooks.h */
 
 struct type_def {
 	const char *name, *short_name; /* "container", "cnt" */
 	const char *space;	       /* "m2m", or a specialization's own */
+	const char *space_uri;	       /* the XML namespace that it stands for */
 	uint16_t ty;
 	uint16_t flags;
 	int64_t specialization;	      /* mgmtDefinition of a mgmtObj; 0 otherwise */

@@ -35,7 +35,8 @@ static const struct enum_def *const enums[] = {
 
 #define COMPLEX_BEGIN(name) static const struct attr_def members_##name[] = {
 #define CHOICE_BEGIN(name) COMPLEX_BEGIN(name)
-#define MEMBER(name, kind, presence, constraint)                                                                       \
+#define MEMBER(name, kind, presence, constraint) MEMBER_AS(XML_ELEMENT, name, kind, presence, constraint)
+#define MEMBER_AS(xml, name, kind, presence, constraint)                                                               \
 	{ATTR_##name,                                                                                                  \
 	 ROW_KIND_##kind,                                                                                              \
 	 (presence) == M ? ONE : OPT,                                                                                  \
@@ -44,7 +45,8 @@ static const struct enum_def *const enums[] = {
 	 NA,                                                                                                           \
 	 DEFAULT_NONE,                                                                                                 \
 	 NULL,                                                                                                         \
-	 ROW_CONSTRAINT_##constraint},
+	 ROW_CONSTRAINT_##constraint,                                                                                  \
+	 xml},
 #define COMPLEX_END                                                                                                    \
 	}                                                                                                              \
 	;

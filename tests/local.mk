@@ -7,4 +7,5 @@ include tests/store/local.mk
 include tests/scenario/local.mk
 include tests/http/local.mk
 include tests/system/local.mk
+include tests/fuzz/local.mk
 include tests/bench/local.mk

@@ -13,7 +13,7 @@ enum { MOST_WAITING = 100 };
 struct block {
 	struct map_node node; /* in cse->blocks, by key */
 	struct cse *cse;
-	uint64_t key;	      /* of the resource */
+	uint64_t key; /* of the resource */
 	struct request *holder;
 	struct list waiting; /* requests, in the order they came */
 	unsigned count;
@@ -65,7 +65,8 @@ bool is_held_back(const struct cse *cse, const struct resource *top)
 static enum rsc join(struct request *req, struct block *block)
 {
 	if (block->count == MOST_WAITING)
-		return req_fail(req, RSC_REQUEST_TIMEOUT, "too many requests wait for a blocking update of the resource");
+		return req_fail(req, RSC_REQUEST_TIMEOUT,
+				"too many requests wait for a blocking update of the resource");
 	block->count++;
 	list_push(&block->waiting, &req->link);
 	return RSC_PENDING;
@@ -85,8 +86,8 @@ static void end_block(struct cse *cse, struct block *block)
 
 		list_remove(&req->link);
 		if (request_time_left(req, INT64_MAX) == 0)
-			dispatch_end(req, req_fail(req, RSC_REQUEST_TIMEOUT,
-						       "the time went by behind a blocking update"));
+			dispatch_end(req,
+				     req_fail(req, RSC_REQUEST_TIMEOUT, "the time went by behind a blocking update"));
 		else
 			dispatch_again(req);
 	}
@@ -99,7 +100,8 @@ static enum rsc refuse(struct request *req, const struct outgoing *out)
 		return req_fail(req, RSC_REMOTE_ENTITY_NOT_REACHABLE, "the subscriber of a blocking update: %s",
 				out->reason);
 	if (out->rsc == RSC_TARGET_NOT_REACHABLE)
-		return req_fail(req, RSC_REMOTE_ENTITY_NOT_REACHABLE, "the subscriber of a blocking update: %d", out->rsc);
+		return req_fail(req, RSC_REMOTE_ENTITY_NOT_REACHABLE, "the subscriber of a blocking update: %d",
+				out->rsc);
 	return req_fail(req, RSC_OPERATION_DENIED_BY_REMOTE_ENTITY, "the subscriber of a blocking update answered %d",
 			out->rsc);
 }

@@ -284,12 +284,13 @@ static void end_subscription(struct request *req, const struct subscription *sub
 		notifier_add_to(req, subscription, subscription->associates[i], text);
 }
 
-/* Of the children of what goes only the subscriptions are told of, not each child as a child that goes: whoever wants to
- * hear of the end hears of the end of the whole. */
+/* Of the children of what goes only the subscriptions are told of, not each child as a child that goes: whoever wants
+ * to hear of the end hears of the end of the whole. */
 void events_removing(struct request *req, struct resource *top)
 {
 	struct resource *resource = tree_next_postorder(top, NULL);
-	struct event event = {.type = EVENT_DELETE_CHILD, .subject = top->parent, .type_def = top->type, .resource = top};
+	struct event event = {
+		.type = EVENT_DELETE_CHILD, .subject = top->parent, .type_def = top->type, .resource = top};
 
 	for (; resource; resource = tree_next_postorder(top, resource))
 		tell_of_removal(req, resource);

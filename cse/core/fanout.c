@@ -348,7 +348,8 @@ enum rsc fanout_start(struct request *req, const struct fan_target *targets, siz
 	copy_targets(fan, targets, count);
 	fan->parent = req;
 	list_push(&fans->waiting, &fan->link);
-	loop_timer_set(fans->cse->loop, &fan->deadline, request_time_left(req, req->cse->config.fanout_timeout_s * 1000000));
+	loop_timer_set(fans->cse->loop, &fan->deadline,
+		       request_time_left(req, req->cse->config.fanout_timeout_s * 1000000));
 	post(fans);
 	return RSC_PENDING;
 }

@@ -125,8 +125,8 @@ void resource_amend(struct request *req, struct resource *resource, struct draft
 void resource_rewrite(struct request *req, struct resource *resource, struct draft *draft);
 /* The row of a resource whose hidden part has changed. */
 void resource_store(struct request *req, struct resource *resource);
-/* Asks the targets of a subscription with this resourceID (ptr NULL: a new one) whether they want it. RSC_NONE: all have
- * said yes; RSC_PENDING: the request goes through the procedure again when they have. */
+/* Asks the targets of a subscription with this resourceID (ptr NULL: a new one) whether they want it. RSC_NONE: all
+ * have said yes; RSC_PENDING: the request goes through the procedure again when they have. */
 enum rsc verify_targets(struct request *req, struct str id, const struct str *targets, unsigned count);
 /* The resourceID that the targets were told of; ptr NULL: nobody was asked. */
 struct str verified_id(const struct request *req);

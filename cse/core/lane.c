@@ -389,7 +389,8 @@ static void message_done(struct outgoing *out)
 		if (lane->attempts == 0)
 			log_event(log, LOG_INFO, "notification not delivered",
 				  "rqi=%s subscription=%llu target=\"%.*s\" reason=\"%s\"", lane->identifier,
-				  (unsigned long long)lane->subscription, STR_ARG(lane_target_for_log(lane)), out->reason);
+				  (unsigned long long)lane->subscription, STR_ARG(lane_target_for_log(lane)),
+				  out->reason);
 		pause(lane);
 	}
 	lane->sending = 0;
@@ -409,7 +410,8 @@ static void send(struct lane *lane, unsigned count)
 
 	lane->sending = count;
 	if (!write_content(lane, is_latest)) {
-		log_event(cse->log, LOG_ERROR, "notification cannot be read", "key=%llu", (unsigned long long)first->key);
+		log_event(cse->log, LOG_ERROR, "notification cannot be read", "key=%llu",
+			  (unsigned long long)first->key);
 		strbuf_finish(&lane->content);
 		lane->content = (struct strbuf){0};
 		pause(lane);

@@ -35,13 +35,13 @@ struct lane {
 	struct timer timer;
 
 	bool is_sending;
-	unsigned sending;	      /* notes in the message under way, the first ones */
-	struct outgoing out;	      /* that message */
-	struct strbuf content;	      /* of it */
+	unsigned sending;      /* notes in the message under way, the first ones */
+	struct outgoing out;   /* that message */
+	struct strbuf content; /* of it */
 	char identifier[16];
-	unsigned attempts;	      /* that failed since the last success */
-	int64_t retry_at_us;	      /* monotonic */
-	bool is_doubtful;	      /* counts for doubtful_in_flight */
+	unsigned attempts;   /* that failed since the last success */
+	int64_t retry_at_us; /* monotonic */
+	bool is_doubtful;    /* counts for doubtful_in_flight */
 
 	int64_t window_start_us; /* of rateLimit */
 	uint64_t window_count;

@@ -212,7 +212,8 @@ int load_store(struct cse *cse, char *message, size_t size)
 						     .resource = load_resource,
 						     .chunk = load_chunk,
 						     .gone = load_gone,
-						     .tail = load_tail, .note = load_note};
+						     .tail = load_tail,
+						     .note = load_note};
 	struct loading loading = {.cse = cse};
 	int error;
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 enum {
-	SLICE = 64,		      /* lanes that have their turn in one round of the loop */
-	MOST_TEXT_BYTES = 16 << 20,   /* of notes in memory; beyond it they are read when their turn comes */
+	SLICE = 64,		    /* lanes that have their turn in one round of the loop */
+	MOST_TEXT_BYTES = 16 << 20, /* of notes in memory; beyond it they are read when their turn comes */
 };
 
 /* ---- notes ---- */
@@ -252,8 +252,8 @@ void notifier_add_to(struct request *req, const struct subscription *subscriptio
 
 struct lane *lane_next(const struct notifier *notifier, uint64_t subscription, const struct lane *previous)
 {
-	struct map_node *node = previous ? map_next(&previous->node)
-					 : map_first(&notifier->lanes, lane_hash(subscription));
+	struct map_node *node =
+		previous ? map_next(&previous->node) : map_first(&notifier->lanes, lane_hash(subscription));
 
 	for (; node; node = map_next(node)) {
 		struct lane *lane = container_of(node, struct lane, node);

@@ -15,18 +15,18 @@
 #include "cse/core/subscription.h"
 
 struct notification_counts {
-	uint64_t queued;	 /* notes not delivered yet */
-	uint64_t delivered;	 /* notes that were answered, with whatever code */
-	uint64_t dropped;	 /* too old, or too many for one target */
-	uint64_t failed;	 /* messages that came to nothing and were tried again */
+	uint64_t queued;    /* notes not delivered yet */
+	uint64_t delivered; /* notes that were answered, with whatever code */
+	uint64_t dropped;   /* too old, or too many for one target */
+	uint64_t failed;    /* messages that came to nothing and were tried again */
 };
 
 struct notifier {
 	struct cse *cse;
-	struct map lanes;	/* by the key of the subscription */
-	struct list notes;	/* all, in the order of their keys */
-	struct list ready;	/* lanes to look at */
-	struct list done;	/* notes to take off the store */
+	struct map lanes;  /* by the key of the subscription */
+	struct list notes; /* all, in the order of their keys */
+	struct list ready; /* lanes to look at */
+	struct list done;  /* notes to take off the store */
 	struct loop_task task;
 	struct loop_hook end_of_round;
 	bool is_posted, is_stopped;

@@ -263,8 +263,8 @@ static void send_to_entity(struct outgoing *out, const struct resource *resource
 										 : arena_copy(&out->arena, raw);
 	fill_hop(out, arena_copy(&out->arena, common_release(cse, releases, &out->arena)));
 	out->hop.param[PARAM_to] = arena_printf(&out->arena, "%s/%.*s", cse->config.id, STR_ARG(resource->id));
-	out->hop.serialization = arena_copy(
-		&out->arena, chosen_serialization(registered(cse, resource, ATTR_contentSerialization)));
+	out->hop.serialization =
+		arena_copy(&out->arena, chosen_serialization(registered(cse, resource, ATTR_contentSerialization)));
 	try_next_point(out);
 }
 

@@ -47,8 +47,8 @@ struct open_binding {
 };
 
 struct outgoings {
-	struct list bindings;  /* struct open_binding */
-	struct list complete;  /* whose done is to be called */
+	struct list bindings; /* struct open_binding */
+	struct list complete; /* whose done is to be called */
 	struct list under_way;
 	struct loop_task task;
 	bool is_posted;

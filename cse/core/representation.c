@@ -183,11 +183,8 @@ enum rsc check_representation(struct request *req)
 enum rsc perform(struct request *req)
 {
 	static enum rsc (*const operations[])(struct request * req) = {
-		[OP_CREATE] = perform_create,
-		[OP_RETRIEVE] = perform_retrieve,
-		[OP_UPDATE] = perform_update,
-		[OP_DELETE] = perform_delete,
-		[OP_NOTIFY] = perform_notify,
+		[OP_CREATE] = perform_create, [OP_RETRIEVE] = perform_retrieve, [OP_UPDATE] = perform_update,
+		[OP_DELETE] = perform_delete, [OP_NOTIFY] = perform_notify,
 	};
 
 	return performer(req) ? performer(req)->perform(req) : operations[req->op](req);

@@ -97,14 +97,14 @@ struct request {
 	struct answer answer;
 
 	/* ---- of core from here ---- */
-	struct fanout *fan;	 /* a member's request: of which fan-out */
-	bool is_noted;		 /* its Group Request Identifier is remembered */
-	bool is_own;		 /* the CSE asks for itself */
-	bool is_parked;		 /* it waits for something, and holds nothing of the tree */
-	bool is_consented;	 /* the subscriber of a blocking update has said yes */
-	uint64_t held_key;	 /* of the resource whose UPDATE it is that is held back */
+	struct fanout *fan;	   /* a member's request: of which fan-out */
+	bool is_noted;		   /* its Group Request Identifier is remembered */
+	bool is_own;		   /* the CSE asks for itself */
+	bool is_parked;		   /* it waits for something, and holds nothing of the tree */
+	bool is_consented;	   /* the subscriber of a blocking update has said yes */
+	uint64_t held_key;	   /* of the resource whose UPDATE it is that is held back */
 	struct verified *verified; /* notification targets that have been asked; NULL: none */
-	struct map_node pending; /* in cse->pending while is_registered */
+	struct map_node pending;   /* in cse->pending while is_registered */
 	bool is_registered;
 	enum operation op;
 	unsigned ty, rcn;

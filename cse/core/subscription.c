@@ -107,11 +107,16 @@ static void read_ranges(struct reader *reader, struct subscription *subscription
 		enum measure of;
 		bool is_high, is_time;
 	} ends[] = {
-		{ATTR_createdBefore, OF_CREATION, true, true},	    {ATTR_createdAfter, OF_CREATION, false, true},
-		{ATTR_unmodifiedSince, OF_MODIFICATION, true, true}, {ATTR_modifiedSince, OF_MODIFICATION, false, true},
-		{ATTR_stateTagSmaller, OF_STATE_TAG, true, false},  {ATTR_stateTagBigger, OF_STATE_TAG, false, false},
-		{ATTR_expireBefore, OF_EXPIRATION, true, true},	    {ATTR_expireAfter, OF_EXPIRATION, false, true},
-		{ATTR_sizeBelow, OF_SIZE, true, false},		    {ATTR_sizeAbove, OF_SIZE, false, false},
+		{ATTR_createdBefore, OF_CREATION, true, true},
+		{ATTR_createdAfter, OF_CREATION, false, true},
+		{ATTR_unmodifiedSince, OF_MODIFICATION, true, true},
+		{ATTR_modifiedSince, OF_MODIFICATION, false, true},
+		{ATTR_stateTagSmaller, OF_STATE_TAG, true, false},
+		{ATTR_stateTagBigger, OF_STATE_TAG, false, false},
+		{ATTR_expireBefore, OF_EXPIRATION, true, true},
+		{ATTR_expireAfter, OF_EXPIRATION, false, true},
+		{ATTR_sizeBelow, OF_SIZE, true, false},
+		{ATTR_sizeAbove, OF_SIZE, false, false},
 	};
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
@@ -162,8 +167,8 @@ static void read_criteria(struct reader *reader, struct subscription *subscripti
 		subscription->events = EVENT_BIT(EVENT_UPDATE);
 	read_ranges(reader, subscription, criteria);
 	read_child_types(reader, subscription, member(reader, criteria, ATTR_childResourceType));
-	subscription->attributes = keep_strings(reader, member(reader, criteria, ATTR_attribute),
-						&subscription->attribute_count);
+	subscription->attributes =
+		keep_strings(reader, member(reader, criteria, ATTR_attribute), &subscription->attribute_count);
 }
 
 /* ---- notification policies ---- */
@@ -188,7 +193,8 @@ static void read_policies(struct reader *reader, struct subscription *subscripti
 
 static void read_targets(struct reader *reader, struct subscription *subscription)
 {
-	subscription->targets = keep_strings(reader, attribute(reader, ATTR_notificationURI), &subscription->target_count);
+	subscription->targets =
+		keep_strings(reader, attribute(reader, ATTR_notificationURI), &subscription->target_count);
 	subscription->associates = keep_strings(reader, attribute(reader, ATTR_associatedCrossResourceSub),
 						&subscription->associate_count);
 	subscription->subscriber = keep_string(reader, attribute(reader, ATTR_subscriberURI));

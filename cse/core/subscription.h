@@ -1,5 +1,6 @@
 /* subscription: what a <subscription> asks for, in a form that is quick to judge by: which events, how they are told
- * and to whom. TS-0001 9.6.8, TS-0004 7.5.1.2.2. The resource's hooks keep it up to date; the events find it by them. */
+ * and to whom. TS-0001 9.6.8, TS-0004 7.5.1.2.2. The resource's hooks keep it up to date; the events find it by them.
+ */
 #ifndef CSE_CORE_SUBSCRIPTION_H
 #define CSE_CORE_SUBSCRIPTION_H
 

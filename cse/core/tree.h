@@ -17,8 +17,8 @@ struct resource {
 	struct map_node by_id, by_name, by_key;
 	struct list siblings; /* in parent->children, by key */
 	struct list children;
-	struct list watchers; /* its subscriptions, by `watching` */
-	struct list watching; /* of a subscription: in parent->watchers */
+	struct list watchers;	 /* its subscriptions, by `watching` */
+	struct list watching;	 /* of a subscription: in parent->watchers */
 	struct resource *parent; /* NULL: the CSEBase */
 	const struct type_def *type;
 	uint64_t key;			 /* of its row in the store */

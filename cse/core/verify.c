@@ -1,5 +1,5 @@
-/* Verification of notification targets: TS-0004 7.5.1.2.3. The CREATE or UPDATE is parked while they are asked, and goes
- * through the whole procedure again once all of them have said yes. */
+/* Verification of notification targets: TS-0004 7.5.1.2.3. The CREATE or UPDATE is parked while they are asked, and
+ * goes through the whole procedure again once all of them have said yes. */
 #include "cse/core/notification.h"
 #include "cse/core/outgoing.h"
 #include "cse/core/state.h"

@@ -10,3 +10,9 @@ bench: copse$(EXEEXT) tests/bench/load$(EXEEXT) tests/bench/sink$(EXEEXT)
 		--data '$(abs_top_builddir)/bench-data' --rows '$(ROWS)' $(if $(FULL),--full) \
 		--command 'make bench$(if $(ROWS), ROWS=$(ROWS))$(if $(FULL), FULL=$(FULL))'
 .PHONY: bench
+
+# What the serializations cost: make tests/bench/codec && tests/bench/codec.
+EXTRA_PROGRAMS = tests/bench/codec
+tests_bench_codec_SOURCES = tests/bench/codec.c tests/unit/tables.c tests/unit/tables.h
+tests_bench_codec_LDADD = libschemas.a libbase.a $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
+CLEANFILES += tests/bench/codec

@@ -308,8 +308,9 @@ static void report_cells(struct coverage *coverage, struct tap *tap, struct str 
 		check_cell(&faults, table, coverage->conditions[i], cell);
 	}
 	strbuf_add_char(&faults, '\0');
-	tap_point(tap, faults.len == 1, faults.ptr,
-		  "coverage: every cell of the result content matrix and every filter condition was seen as cells.txt says");
+	tap_point(
+		tap, faults.len == 1, faults.ptr,
+		"coverage: every cell of the result content matrix and every filter condition was seen as cells.txt says");
 	strbuf_finish(&faults);
 }
 

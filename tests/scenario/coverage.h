@@ -31,7 +31,8 @@ struct coverage {
 	struct covered_type *types;
 	size_t count;
 	bool codes[10000];
-	unsigned char results[OP_NOTIFY][RESULT_CONTENTS];	/* CELL_ bits by operation (0: discovery) and Result Content */
+	unsigned char results[OP_NOTIFY]
+			     [RESULT_CONTENTS]; /* CELL_ bits by operation (0: discovery) and Result Content */
 	unsigned char conditions[FILTER_COUNT + CONDITION_EXTRAS]; /* behind the rows: attribute, c., p. */
 };
 

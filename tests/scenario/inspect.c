@@ -38,7 +38,8 @@ static bool result_content_is(const struct inspection *inspection, const char *r
 
 static bool lists_children(const struct inspection *inspection)
 {
-	return result_content_is(inspection, "4") || result_content_is(inspection, "5") || result_content_is(inspection, "8");
+	return result_content_is(inspection, "4") || result_content_is(inspection, "5") ||
+	       result_content_is(inspection, "8");
 }
 
 static bool is_partial(const struct inspection *inspection)
@@ -207,7 +208,8 @@ static const char *inspect_response(struct inspection *inspection, struct value 
 		return wrong(inspection, "a member's answer without a code");
 	if (value_is_absent(content))
 		return rsc_is_success((enum rsc)rsc) ? NULL : wrong(inspection, "a member's refusal without content");
-	return rsc_is_success((enum rsc)rsc) ? inspect_success(inspection, content) : inspect_error(inspection, content);
+	return rsc_is_success((enum rsc)rsc) ? inspect_success(inspection, content)
+					     : inspect_error(inspection, content);
 }
 
 static const char *inspect_aggregated(struct inspection *inspection, struct value aggregated)
@@ -368,7 +370,7 @@ const char *inspect_notification(const struct schema *schema, const struct excha
 		return wrong(&inspection, "a notification that is not JSON: %s", error.message);
 	member = value_first(doc_root(doc));
 	kind.of = complex_find(str_eq(value_name(member), STR("m2m:sgn")) ? STR("notification")
-									   : STR("aggregatedNotification"));
+									  : STR("aggregatedNotification"));
 	fault = validate_kind(schema, kind, &none, member, arena);
 	if (!fault && str_eq(value_name(member), STR("m2m:sgn")))
 		fault = inspect_representation(&inspection, member);

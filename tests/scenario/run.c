@@ -491,6 +491,7 @@ static bool run_peer(struct run *run, const struct statement *statement)
 
 static bool run_clock(struct run *run, const struct statement *statement)
 {
+	world_settle(&run->world); /* what is due before */
 	if (statement->kind == STATEMENT_STEP_CLOCK)
 		clock_step_wall(&run->world.clock, statement->number);
 	else

@@ -15,10 +15,10 @@ enum item_kind {
 	ITEM_CAPTURE_ETAG, /* etag as $x */
 	ITEM_LOCATION,
 	ITEM_ETAG,
-	ITEM_STATUS, /* HTTP only, instead of the one that belongs to the code */
-	ITEM_HEADER, /* HTTP only */
-	ITEM_PARTIAL,  /* content status 1; its offset may be captured */
-	ITEM_COMPLETE, /* no content status */
+	ITEM_STATUS,	/* HTTP only, instead of the one that belongs to the code */
+	ITEM_HEADER,	/* HTTP only */
+	ITEM_PARTIAL,	/* content status 1; its offset may be captured */
+	ITEM_COMPLETE,	/* no content status */
 	ITEM_PARAMETER, /* of a message to a sink: name=value or name as $x */
 };
 
@@ -54,7 +54,7 @@ enum statement_kind {
 	STATEMENT_REPEAT,
 	STATEMENT_STORE_FAILS,
 	STATEMENT_TOGETHER, /* requests that are all submitted before the first is answered */
-	STATEMENT_SINK,     /* how a target of notifications answers */
+	STATEMENT_SINK,	    /* how a target of notifications answers */
 	STATEMENT_NOTIFIED, /* the next message that a target got */
 	STATEMENT_SILENCE,  /* a target got no further message */
 	STATEMENT_REFUSALS, /* the negative tests that follow from a type's rows */

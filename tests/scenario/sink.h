@@ -14,10 +14,10 @@ struct sink_message {
 
 struct sink {
 	struct loop *loop;
-	struct list messages;  /* not looked at yet */
-	struct list hops;      /* to be answered in the next round */
-	struct list hanging;   /* never to be answered */
-	struct list manners;   /* by URL */
+	struct list messages; /* not looked at yet */
+	struct list hops;     /* to be answered in the next round */
+	struct list hanging;  /* never to be answered */
+	struct list manners;  /* by URL */
 	struct loop_task task;
 	bool is_posted;
 	unsigned hanging_count;

@@ -27,7 +27,7 @@ struct reply {
 	int rsc;
 	struct str content, location, etag;
 	struct str offset; /* of a partial content; ptr NULL: complete */
-	unsigned status; /* HTTP; 0 over core */
+	unsigned status;   /* HTTP; 0 over core */
 	struct header headers[MAX_HEADERS];
 	unsigned header_count;
 };

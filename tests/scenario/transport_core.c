@@ -43,7 +43,7 @@ bool core_wait(struct world *world, const struct flight *flight)
 	for (int i = 0; i < ROUNDS_AT_MOST && !flight->done; i++) {
 		world_pass_time(world, i);
 		/* The end of the first round sends the change to the store. */
-		loop_round(world->loop, i == 0 || world->sink.hanging_count ? 0 : 10);
+		loop_round(world->loop, i == 0 ? 0 : world->sink.hanging_count ? 1 : 10);
 	}
 	return flight->done;
 }

@@ -293,7 +293,7 @@ void world_settle(struct world *world)
 
 void world_pass_time(struct world *world, int round)
 {
-	enum { ROUNDS_BEFORE = 40, STEP_US = 1000000 };
+	enum { ROUNDS_BEFORE = 200, STEP_US = 1000000 };
 
 	if (world->sink.hanging_count && round > ROUNDS_BEFORE)
 		clock_advance(&world->clock, STEP_US);

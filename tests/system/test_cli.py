@@ -245,6 +245,9 @@ def _():
     contains(tables[0], "maxNrOfInstances")
     equal(tables[1:], tables[:1] * 2)
     contains(run("describe", "container", "--format", "markdown").stdout, "| maxNrOfInstances | mni |")
+    contains(run("describe", "--xsd", "cnt").stdout, '<xs:element name="mni" ')
+    equal(run("describe", "--xsd").stdout, run("describe", "--format", "xsd").stdout)
+    equal(run("describe", "--json-schema").stdout, run("describe", "all", "--format", "json-schema").stdout)
     one_fault(run("describe", "nosuchtype"), "nosuchtype")
     one_fault(run("describe", "--format", "xml"), "plain,markdown")
 

@@ -8,6 +8,7 @@ test_base_LDADD = libbase.a -lcmocka -lpthread
 check_PROGRAMS += test_json test_timestamp test_schedule test_schema test_validate test_specialization test_describe
 TESTS += test_json test_timestamp test_schedule test_schema test_validate test_specialization test_describe
 schema_test_libraries = libschemas.a libbase.a -lcmocka $(CJSON_LIBS)
+codec_test_libraries = $(schema_test_libraries) $(XML_LIBS) $(CBOR_LIBS) -lm
 test_json_SOURCES = tests/unit/test_json.c
 test_json_LDADD = $(schema_test_libraries)
 test_timestamp_SOURCES = tests/unit/test_timestamp.c
@@ -25,6 +26,23 @@ test_describe_SOURCES = tests/unit/test_describe.c cse/describe_json.c cse/descr
 	tests/unit/tables.c tests/unit/tables.h
 test_describe_LDADD = $(schema_test_libraries)
 
+# codecs
+check_PROGRAMS += test_codec test_xml test_cbor
+TESTS += test_codec test_xml test_cbor
+value_makers = tests/unit/tables.c tests/unit/tables.h tests/unit/value_maker.c tests/unit/value_maker.h \
+	tests/unit/value_random.c tests/unit/value_random.h tests/unit/same_value.c tests/unit/same_value.h
+test_codec_SOURCES = tests/unit/test_codec.c $(value_makers)
+test_codec_LDADD = $(codec_test_libraries)
+codec_cases = tests/unit/codec_case.c tests/unit/codec_case.h tests/unit/tables.c tests/unit/tables.h
+check_PROGRAMS += emit_documents
+emit_documents_SOURCES = tests/unit/emit_documents.c cse/describe_json.c cse/describe_xsd.c cse/describe.h $(value_makers)
+emit_documents_LDADD = $(codec_test_libraries)
+dist_check_SCRIPTS += tests/unit/test_schemas.py
+TESTS += tests/unit/test_schemas.py
+test_xml_SOURCES = tests/unit/test_xml.c $(codec_cases)
+test_xml_LDADD = $(codec_test_libraries)
+test_cbor_SOURCES = tests/unit/test_cbor.c $(codec_cases)
+test_cbor_LDADD = $(codec_test_libraries)
 
 # core
 check_PROGRAMS += test_commit
