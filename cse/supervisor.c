@@ -52,7 +52,7 @@ static void show_life(struct timer *timer)
 	loop_timer_set(supervisor->loop, timer, supervisor->watchdog_us);
 }
 
-static void start_watchdog(struct supervisor *supervisor)
+static void read_watchdog(struct supervisor *supervisor)
 {
 	const char *interval = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
 	uint64_t number = 0;
@@ -61,19 +61,17 @@ static void start_watchdog(struct supervisor *supervisor)
 		return;
 	supervisor->watchdog_us = (int64_t)number / 2;
 	if (pid && (str_to_u64(str_of(pid), &number) < 0 || number != (uint64_t)getpid()))
-		return;
-	supervisor->watchdog.fire = show_life;
-	loop_timer_set(supervisor->loop, &supervisor->watchdog, supervisor->watchdog_us);
+		supervisor->watchdog_us = 0;
 }
 
 void supervisor_open(struct supervisor *supervisor, struct loop *loop)
 {
-	*supervisor = (struct supervisor){.fd = -1, .loop = loop};
+	*supervisor = (struct supervisor){.fd = -1, .loop = loop, .watchdog.fire = show_life};
 	if (!set_address(supervisor, getenv("NOTIFY_SOCKET")))
 		return;
 	supervisor->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (supervisor->fd >= 0)
-		start_watchdog(supervisor);
+		read_watchdog(supervisor);
 }
 
 void supervisor_close(struct supervisor *supervisor)
@@ -88,6 +86,8 @@ void supervisor_close(struct supervisor *supervisor)
 void supervisor_ready(struct supervisor *supervisor, const char *status)
 {
 	tell(supervisor, "READY=1\nSTATUS=%s", status);
+	if (supervisor->watchdog_us && !supervisor->watchdog.is_set)
+		loop_timer_set(supervisor->loop, &supervisor->watchdog, supervisor->watchdog_us);
 }
 
 void supervisor_reloading(struct supervisor *supervisor)

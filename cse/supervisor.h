@@ -21,6 +21,7 @@ struct supervisor {
 void supervisor_open(struct supervisor *supervisor, struct loop *loop);
 void supervisor_close(struct supervisor *supervisor);
 
+/* The signs of life begin with the first of these. */
 void supervisor_ready(struct supervisor *supervisor, const char *status);
 void supervisor_reloading(struct supervisor *supervisor);
 void supervisor_stopping(struct supervisor *supervisor);
