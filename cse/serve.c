@@ -102,6 +102,7 @@ void command_cse_config(const struct config *config, const char *points_of_acces
 		.notify_most_queued = config->notify_max_queue,
 		.notify_retry_longest_s = (int64_t)config->notify_retry_longest,
 		.notify_most_in_flight = config->notify_max_in_flight,
+		.poll_timeout_s = (int64_t)config->requests_poll_timeout,
 		.batch_duration_s = (int64_t)config->notify_batch_duration,
 		.strict = config->access_strict,
 		.require_subscription = config->registration_require_subscription,
