@@ -330,3 +330,34 @@ int config_check(struct config *config, char *message, size_t size)
 		    config->source[KEY_expiration_default], config->text[KEY_expiration_default],
 		    config->text[KEY_expiration_max]);
 }
+
+static size_t field_size(const struct config_option *option)
+{
+	return option->type == CONFIG_CHOICE  ? sizeof(CONFIG_FIELD_CHOICE)
+	       : option->type == CONFIG_YESNO ? sizeof(CONFIG_FIELD_YESNO)
+					      : sizeof(CONFIG_FIELD_COUNT);
+}
+
+static void add_name(struct strbuf *list, const struct config_option *option)
+{
+	char name[80];
+
+	config_key_name(option, name, sizeof(name));
+	strbuf_addf(list, "%s%s", list->len ? "," : "", name);
+}
+
+void config_take_live(struct config *config, const struct config *fresh, struct strbuf *taken, struct strbuf *waiting)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const struct config_option *option = &config_options[i];
+
+		if (strcmp(config->text[i], fresh->text[i]) == 0)
+			continue;
+		add_name(option->is_live ? taken : waiting, option);
+		if (!option->is_live)
+			continue;
+		ASSERT(option->type != CONFIG_TEXT);
+		memcpy((char *)config + option->offset, (const char *)fresh + option->offset, field_size(option));
+		config->text[i] = arena_cstr(&config->arena, str_of(fresh->text[i]));
+	}
+}

@@ -60,6 +60,8 @@ WARN_UNUSED int cse_open(const struct cse_config *config, struct loop *loop, str
 			 struct schema *schema, struct store *store, struct cse **cse, char *message, size_t size);
 /* Every request must have been answered (see cse_is_idle). Writes a last snapshot. */
 void cse_close(struct cse *cse);
+/* From now on the numbers of config bound what requests may ask for; which CSE this is, and whom it serves, stays. */
+void cse_set_limits(struct cse *cse, const struct cse_config *config);
 /* Nothing in work and nothing uncommitted. */
 bool cse_is_idle(const struct cse *cse);
 

@@ -211,7 +211,7 @@ static void close_all(struct world *world)
 /* Without a trace only what an operator must act on is shown, and not even that where the store fails on purpose. */
 static int open_log(struct world *world, FILE *trace)
 {
-	world->log = (struct log){trace ? LOG_DEBUG : LOG_ERROR, LOG_TEXT, trace ? trace : stderr};
+	world->log = (struct log){.level = trace ? LOG_DEBUG : LOG_ERROR, .out = trace ? trace : stderr};
 	if (trace || !world->may_fail)
 		return 0;
 	world->silence = fopen("/dev/null", "we");
