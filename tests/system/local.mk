@@ -14,7 +14,8 @@ SYSTEM_TESTS = \
 	tests/system/test_request.py \
 	tests/system/test_service.py \
 	tests/system/test_sinks.py \
-	tests/system/test_sync.py
+	tests/system/test_sync.py \
+	tests/system/test_waiting.py
 dist_check_SCRIPTS += $(SYSTEM_TESTS)
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += \
