@@ -5,7 +5,7 @@
 #include <dirent.h>
 #include <unistd.h>
 
-enum { PLACES_IN_TURN = 5 }; /* no divisor of the number of places */
+enum { PLACES_IN_TURN = 11 }; /* no divisor of the number of places */
 
 struct options {
 	bool verbose;

@@ -1,5 +1,6 @@
 # The built program as its users run it: its commands, SIGKILL under load, disks that are slow, full, read-only or broken.
 SYSTEM_TESTS = \
+	tests/system/test_abuse.py \
 	tests/system/test_cli.py \
 	tests/system/test_discovery.py \
 	tests/system/test_disk.py \
