@@ -148,6 +148,7 @@ static int open_cse(struct server *server)
 		.notify_most_queued = config->notify_max_queue,
 		.notify_retry_longest_s = (int64_t)config->notify_retry_longest,
 		.notify_most_in_flight = config->notify_max_in_flight,
+		.poll_timeout_s = (int64_t)config->requests_poll_timeout,
 		.batch_duration_s = (int64_t)config->notify_batch_duration,
 		.strict = config->access_strict,
 		.require_subscription = config->registration_require_subscription,

@@ -13,6 +13,7 @@ libresources_a_SOURCES = \
 	resources/members.c resources/members.h \
 	resources/mgmt_obj.c \
 	resources/node.c \
+	resources/polling_channel.c \
 	resources/registry.c resources/registry.def resources/registry.h \
 	resources/schedule.c \
 	resources/subscription.c \

@@ -22,7 +22,7 @@ const struct type_def *const *registry_types(size_t *count)
 const struct virtual_hooks *const *registry_virtuals(void)
 {
 	static const struct virtual_hooks *const virtuals[] = {&virtual_fan_out_point, &virtual_latest, &virtual_oldest,
-							       NULL};
+							       &virtual_polling_channel_uri, NULL};
 
 	return virtuals;
 }

@@ -4,6 +4,7 @@
 
 #include "cse/core/hooks.h"
 
-extern const struct virtual_hooks virtual_fan_out_point, virtual_latest, virtual_oldest;
+extern const struct virtual_hooks virtual_fan_out_point, virtual_latest, virtual_oldest,
+	virtual_polling_channel_uri;
 
 #endif

@@ -210,13 +210,24 @@ int duration_parse(struct str text, int64_t *us)
 	return rest.len > 0 ? parse_parts(rest, time_units, us) : -1;
 }
 
+/* Whole milliseconds, or with a fraction, which is dropped. */
+static bool parse_milliseconds(struct str text, int64_t *milliseconds)
+{
+	struct str rest = text, whole = str_split(&rest, '.');
+
+	for (size_t i = 0; i < rest.len; i++)
+		if (rest.ptr[i] < '0' || rest.ptr[i] > '9')
+			return false;
+	return str_to_i64(whole, milliseconds) == 0 && (!rest.ptr || rest.len > 0);
+}
+
 int timestamp_parse_abs_rel(struct str text, int64_t now_us, int64_t *wall_us)
 {
 	int64_t distance;
 
 	if (timestamp_parse(text, wall_us) == 0)
 		return 0;
-	if (str_to_i64(text, &distance) == 0) {
+	if (parse_milliseconds(text, &distance)) {
 		if (__builtin_mul_overflow(distance, (int64_t)1000, &distance))
 			return -1;
 	} else if (duration_parse(text, &distance) < 0) {

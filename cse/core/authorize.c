@@ -146,5 +146,9 @@ enum rsc check_authorization(struct request *req)
 		return resource->type->hooks->authorize_notify(req, resource);
 	if (links_policies(req))
 		return may_link(req, resource) ? RSC_NONE : denied(req);
-	return may(req, resource, privilege_of(req->op)) ? RSC_NONE : denied(req);
+	if (!may(req, resource, privilege_of(req->op)))
+		return denied(req);
+	return resource->type->hooks && resource->type->hooks->authorize_more && !req->target.instance
+		       ? resource->type->hooks->authorize_more(req, resource)
+		       : RSC_NONE;
 }

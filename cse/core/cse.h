@@ -38,6 +38,7 @@ struct cse_config {
 	int64_t notify_retry_longest_s;			 /* pause between two attempts */
 	uint64_t notify_most_queued;			 /* of one subscription for one target */
 	size_t notify_most_in_flight;			 /* messages that wait for an answer */
+	int64_t poll_timeout_s;				 /* of a poll that names no time itself */
 	int64_t batch_duration_s;			 /* of batchNotify and notifyAggregation that name none */
 	bool notify_unverified;				 /* subscriptions are made without asking their targets */
 	size_t cache_bytes;				 /* recent instances kept in memory */

@@ -50,6 +50,11 @@ struct type_hooks {
 	/* A schedule: the next point in time, from wall_us on, that lies in one of its windows; INT64_MAX: never. */
 	int64_t (*opens)(const struct resource *resource, int64_t wall_us);
 
+	/* A polling channel: what waits in it, and who polls. */
+	struct channel *(*channel)(const struct resource *resource);
+
+	/* Recv-6.3 of whatever is done to such a resource, after its rights have been looked at. */
+	enum rsc (*authorize_more)(struct request *req, const struct resource *resource);
 	/* Recv-6.3 of a NOTIFY to such a resource, instead of the right to it. */
 	enum rsc (*authorize_notify)(struct request *req, const struct resource *resource);
 	/* What a NOTIFY does; NULL: 4005. */

@@ -369,6 +369,13 @@ static void pause(struct lane *lane)
 	wait(lane, delay_us);
 }
 
+static void count_in_flight(const struct lane *lane, int change)
+{
+	lane->notifier->in_flight += (size_t)change;
+	if (lane->is_doubtful)
+		lane->notifier->doubtful_in_flight += (size_t)change;
+}
+
 static void message_done(struct outgoing *out)
 {
 	struct lane *lane = container_of(out, struct lane, out);
@@ -377,8 +384,8 @@ static void message_done(struct outgoing *out)
 	bool is_delivered = out->outcome == HOP_ANSWERED;
 
 	lane->is_sending = false;
-	notifier->in_flight--;
-	notifier->doubtful_in_flight -= lane->is_doubtful;
+	if (!lane->is_waiting)
+		count_in_flight(lane, -1);
 	if (is_delivered) {
 		log_event(log, LOG_DEBUG, "notified", "rqi=%s subscription=%llu rsc=%d", lane->identifier,
 			  (unsigned long long)lane->subscription, out->rsc);
@@ -426,18 +433,21 @@ static void send(struct lane *lane, unsigned count)
 		.content = strbuf_str(&lane->content),
 		.category = is_latest ? CATEGORY_LATEST : note_category(first->flags),
 		.timeout_us = cse->config.notify_timeout_s * SECOND_US,
+		.is_patient = true,
 		.done = message_done,
 	};
 	lane->is_sending = true;
 	lane->is_doubtful = lane->attempts > 0;
-	notifier->in_flight++;
-	notifier->doubtful_in_flight += lane->is_doubtful;
 	lane->requests += count;
 	if (lane->attempts == 0) {
 		lane->window_count += first->flags & NOTE_FREE ? 0 : count;
 		lane->events += count;
 	}
+	count_in_flight(lane, 1);
 	outgoing_send(cse, &lane->out);
+	lane->is_waiting = lane->out.is_in_channel;
+	if (lane->is_waiting)
+		count_in_flight(lane, -1);
 }
 
 void lane_run(struct lane *lane)

@@ -41,6 +41,7 @@ struct lane {
 	char identifier[16];
 	unsigned attempts;   /* that failed since the last success */
 	int64_t retry_at_us; /* monotonic */
+	bool is_waiting;     /* in a polling channel: that message keeps nobody else's back */
 	bool is_doubtful;    /* counts for doubtful_in_flight */
 
 	int64_t window_start_us; /* of rateLimit */

@@ -6,6 +6,7 @@ libcore_a_SOURCES = \
 	cse/core/base.c \
 	cse/core/binding.h \
 	cse/core/blocking.c \
+	cse/core/channel.c cse/core/channel.h \
 	cse/core/catalog.c cse/core/catalog.h \
 	cse/core/commit.c cse/core/commit.h \
 	cse/core/create.c \

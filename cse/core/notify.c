@@ -8,7 +8,7 @@ static const struct notification_root {
 } roots[] = {
 	{"m2m:sgn", "notification"},
 	{"m2m:agn", "aggregatedNotification"},
-	{"m2m:rsp", NULL},
+	{"m2m:rsp", "responsePrimitive"},
 	{"m2m:seci", NULL},
 };
 

@@ -1,6 +1,7 @@
 /* Sending requests of this CSE's own. */
 #include "cse/core/outgoing.h"
 
+#include "cse/core/channel.h"
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
 
@@ -43,11 +44,16 @@ static void finish_complete(struct loop_task *task)
 		finish(container_of(now.next, struct outgoing, link));
 }
 
-static void fail(struct outgoing *out, const char *reason)
+void outgoing_end(struct outgoing *out, enum hop_outcome outcome, const char *reason)
 {
-	out->outcome = HOP_UNREACHABLE;
+	out->outcome = outcome;
 	snprintf(out->reason, sizeof(out->reason), "%s", reason);
 	complete(out);
+}
+
+static void fail(struct outgoing *out, const char *reason)
+{
+	outgoing_end(out, HOP_UNREACHABLE, reason);
 }
 
 /* ---- targets by URL ---- */
@@ -183,12 +189,10 @@ static void hop_done(struct hop *hop)
 		try_next_point(out);
 		return;
 	}
-	out->outcome = hop->outcome;
 	out->rsc = hop->rsc;
 	if (hop->outcome == HOP_ANSWERED)
 		out->answer = hop->answer.len ? arena_copy(&out->arena, hop->answer) : hop->answer;
-	snprintf(out->reason, sizeof(out->reason), "%s", hop->reason);
-	complete(out);
+	outgoing_end(out, hop->outcome, hop->reason);
 }
 
 static void try_next_point(struct outgoing *out)
@@ -240,20 +244,54 @@ static void send_to_url(struct outgoing *out)
 	try_next_point(out);
 }
 
-static void send_to_entity(struct outgoing *out, const struct resource *resource)
+static struct channel *channel_of(const struct resource *resource)
+{
+	list_each (item, (struct list *)(uintptr_t)&resource->children) {
+		const struct resource *child = container_of(item, struct resource, siblings);
+
+		if (child->type->hooks && child->type->hooks->channel)
+			return child->type->hooks->channel(child);
+	}
+	return NULL;
+}
+
+static void fill_hop_to_entity(struct outgoing *out, const struct resource *resource)
 {
 	struct cse *cse = out->cse;
-	struct str points = registered(cse, resource, ATTR_pointOfAccess), raw, rest = points;
 	struct str releases = registered(cse, resource, ATTR_supportedReleaseVersions);
+
+	fill_hop(out, arena_copy(&out->arena, common_release(cse, releases, &out->arena)));
+	out->hop.param[PARAM_to] = arena_printf(&out->arena, "%s/%.*s", cse->config.id, STR_ARG(resource->id));
+	out->hop.serialization =
+		arena_copy(&out->arena, chosen_serialization(registered(cse, resource, ATTR_contentSerialization)));
+}
+
+/* An entity that cannot be sent anything is sent it when it polls: TS-0001 9.6.21. */
+static void send_to_channel(struct outgoing *out, const struct resource *resource, const char *reason)
+{
+	struct channel *channel = channel_of(resource);
+
+	if (!channel) {
+		fail(out, reason);
+		return;
+	}
+	fill_hop_to_entity(out, resource);
+	channel_put(channel, out);
+}
+
+static void send_to_entity(struct outgoing *out, const struct resource *resource)
+{
+	struct str points = registered(out->cse, resource, ATTR_pointOfAccess), raw, rest = points;
 
 	while (catalog_next_string(&rest, &raw))
 		out->point_count++;
-	if (str_eq(registered(cse, resource, ATTR_requestReachability), STR("false"))) {
-		fail(out, "requestReachability (rr) of the target is false");
+	if (str_eq(registered(out->cse, resource, ATTR_requestReachability), STR("false"))) {
+		send_to_channel(out, resource,
+				"requestReachability (rr) of the target is false, and it has no <pollingChannel>");
 		return;
 	}
 	if (out->point_count == 0) {
-		fail(out, "the target has no pointOfAccess (poa)");
+		send_to_channel(out, resource, "the target has no pointOfAccess (poa) and no <pollingChannel>");
 		return;
 	}
 	out->points = arena_alloc(&out->arena, out->point_count * sizeof(*out->points));
@@ -261,10 +299,7 @@ static void send_to_entity(struct outgoing *out, const struct resource *resource
 	while (catalog_next_string(&points, &raw))
 		out->points[out->point_count++] = memchr(raw.ptr, '\\', raw.len) ? value_unescape(raw, &out->arena)
 										 : arena_copy(&out->arena, raw);
-	fill_hop(out, arena_copy(&out->arena, common_release(cse, releases, &out->arena)));
-	out->hop.param[PARAM_to] = arena_printf(&out->arena, "%s/%.*s", cse->config.id, STR_ARG(resource->id));
-	out->hop.serialization =
-		arena_copy(&out->arena, chosen_serialization(registered(cse, resource, ATTR_contentSerialization)));
+	fill_hop_to_entity(out, resource);
 	try_next_point(out);
 }
 
@@ -339,6 +374,7 @@ void outgoing_send(struct cse *cse, struct outgoing *out)
 	out->local = NULL;
 	out->reason[0] = '\0';
 	out->answer = (struct str){0};
+	out->is_in_channel = false;
 	list_init(&out->link);
 	list_push(&cse->outgoings.under_way, &out->link);
 	if (is_url(out->target))
@@ -355,6 +391,7 @@ static void take_back(struct outgoing *out)
 	if (out->local)
 		out->local->arg = NULL;
 	out->local = NULL;
+	channel_take_back(out);
 }
 
 void outgoing_cancel(struct outgoing *out)
@@ -447,11 +484,12 @@ void cse_remove_bindings(struct cse *cse)
 	list_each (item, &outgoings->under_way) {
 		struct outgoing *out = container_of(item, struct outgoing, link);
 
-		if (!out->via)
+		if (!out->via && !out->is_in_channel)
 			continue;
 		take_back(out);
 		fail(out, "the CSE stops");
 	}
+	polls_stop(&outgoings->polls);
 	list_each (item, &outgoings->bindings) {
 		list_remove(item);
 		free(container_of(item, struct open_binding, link));
@@ -465,6 +503,7 @@ void outgoings_start(struct outgoings *outgoings, struct cse *cse)
 	list_init(&outgoings->bindings);
 	list_init(&outgoings->complete);
 	list_init(&outgoings->under_way);
+	list_init(&outgoings->polls);
 }
 
 void outgoings_stop(struct outgoings *outgoings)

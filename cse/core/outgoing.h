@@ -1,6 +1,6 @@
 /* outgoing: a request that this CSE sends, to whatever its target leads to: a URL, the points of access of an entity
- * that is registered here (TS-0004 7.3.3.9.1: the next one only if one cannot be reached), or a resource of this CSE
- * that takes the request itself. */
+ * that is registered here (TS-0004 7.3.3.9.1: the next one only if one cannot be reached) or its polling channel, or a
+ * resource of this CSE that takes the request itself. */
 #ifndef CSE_CORE_OUTGOING_H
 #define CSE_CORE_OUTGOING_H
 
@@ -18,6 +18,7 @@ struct outgoing {
 	struct str content; /* canonical JSON; empty: none */
 	unsigned category;  /* Event Category; 0: none */
 	int64_t timeout_us;
+	bool is_patient; /* may wait in a polling channel for as long as nobody polls; the timeout counts from then */
 	/* Called once, never from within outgoing_send. */
 	void (*done)(struct outgoing *out);
 
@@ -36,6 +37,9 @@ struct outgoing {
 	struct hop hop;
 	const struct open_binding *via; /* while the hop is a binding's */
 	struct request *local;		/* while a resource of this CSE has it */
+	struct list in_channel;		/* of a polling channel, while is_in_channel */
+	struct timer expiry;		/* of the time in it */
+	bool is_in_channel, is_fetched;
 	struct inquiry *asker;
 };
 
@@ -50,6 +54,7 @@ struct outgoings {
 	struct list bindings; /* struct open_binding */
 	struct list complete; /* whose done is to be called */
 	struct list under_way;
+	struct list polls; /* parked in polling channels: channel.c */
 	struct loop_task task;
 	bool is_posted;
 	struct cse *cse;
@@ -59,6 +64,9 @@ struct outgoings {
 void outgoing_send(struct cse *cse, struct outgoing *out);
 /* Takes it back: done is not called. */
 void outgoing_cancel(struct outgoing *out);
+
+/* For what carries it: it has ended so; rsc and answer are set if it was answered. */
+void outgoing_end(struct outgoing *out, enum hop_outcome outcome, const char *reason);
 
 /* Is this a target by URL? */
 bool is_url(struct str target);

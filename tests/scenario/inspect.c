@@ -224,6 +224,18 @@ static const char *inspect_aggregated(struct inspection *inspection, struct valu
 	return fault;
 }
 
+/* What a poll fetches, one or a list of them. */
+static const char *inspect_fetched(struct inspection *inspection, struct value fetched)
+{
+	struct kind kind = {.base = KIND_COMPLEX, .is_list = value_type(fetched) == VALUE_ARRAY};
+	struct constraint none = {0};
+	const char *fault;
+
+	kind.of = complex_find(STR("requestPrimitive"));
+	fault = validate_kind(inspection->schema, kind, &none, fetched, inspection->arena);
+	return fault ? wrong(inspection, "a fetched request: %s", fault) : NULL;
+}
+
 static const char *inspect_success(struct inspection *inspection, struct value content)
 {
 	struct value member = value_first(content);
@@ -232,6 +244,8 @@ static const char *inspect_success(struct inspection *inspection, struct value c
 	if (str_eq(root, STR("m2m:agr")))
 		return inspect_aggregated(inspection, member);
 
+	if (str_eq(root, STR("m2m:rqp")) || str_eq(root, STR("m2m:agrp")))
+		return inspect_fetched(inspection, member);
 	if (str_eq(root, STR("m2m:uri")))
 		return value_type(member) == VALUE_STRING ? NULL : wrong(inspection, "m2m:uri is not a string");
 	if (str_eq(root, STR("m2m:uril")))

@@ -255,6 +255,7 @@ static void parse_rest(struct cursor *cursor, struct statement *statement)
 		statement->to = node_parse(cursor);
 		break;
 	case STATEMENT_TOGETHER:
+	case STATEMENT_PATIENT:
 		break;
 	}
 }
@@ -283,6 +284,7 @@ static void parse_statement(struct cursor *cursor, struct statement *statement)
 		{"together", STATEMENT_TOGETHER, OP_NONE},
 		{"sink", STATEMENT_SINK, OP_NONE},
 		{"notified", STATEMENT_NOTIFIED, OP_NOTIFY},
+		{"patient", STATEMENT_PATIENT, OP_NONE},
 		{"silence", STATEMENT_SILENCE, OP_NONE},
 	};
 	struct str verb = cursor_word(cursor);

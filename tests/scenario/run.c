@@ -563,6 +563,9 @@ static bool carry_out(struct run *run, const struct statement *statement)
 		return run_sink(run, statement);
 	case STATEMENT_NOTIFIED:
 		return run_notified(run, statement);
+	case STATEMENT_PATIENT:
+		run->world.is_patient = true;
+		return true;
 	case STATEMENT_SILENCE:
 		return run_silence(run, statement);
 	case STATEMENT_REFUSALS:

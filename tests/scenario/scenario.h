@@ -56,6 +56,7 @@ enum statement_kind {
 	STATEMENT_TOGETHER, /* requests that are all submitted before the first is answered */
 	STATEMENT_SINK,	    /* how a target of notifications answers */
 	STATEMENT_NOTIFIED, /* the next message that a target got */
+	STATEMENT_PATIENT,  /* time passes while an answer is waited for */
 	STATEMENT_SILENCE,  /* a target got no further message */
 	STATEMENT_REFUSALS, /* the negative tests that follow from a type's rows */
 };

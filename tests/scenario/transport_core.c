@@ -38,12 +38,12 @@ const char *core_submit(struct world *world, const struct exchange *exchange, st
 
 bool core_wait(struct world *world, const struct flight *flight)
 {
-	enum { ROUNDS_AT_MOST = 1000 };
+	enum { ROUNDS_AT_MOST = 10000 };
 
 	for (int i = 0; i < ROUNDS_AT_MOST && !flight->done; i++) {
 		world_pass_time(world, i);
 		/* The end of the first round sends the change to the store. */
-		loop_round(world->loop, i == 0 ? 0 : world->sink.hanging_count ? 1 : 10);
+		loop_round(world->loop, i == 0 ? 0 : world_may_wait(world) ? 1 : 10);
 	}
 	return flight->done;
 }

@@ -302,13 +302,13 @@ static void finish_reply(struct client *client)
 
 static const char *converse(struct world *world, struct client *client, struct str bytes)
 {
-	enum { ROUNDS_AT_MOST = 1000 };
+	enum { ROUNDS_AT_MOST = 10000 };
 
 	if (!send_all(world, client, bytes))
 		return "the connection broke while the request was sent";
 	for (int i = 0; i < ROUNDS_AT_MOST && !client->done && !client->failed; i++) {
 		world_pass_time(world, i);
-		loop_round(world->loop, world->sink.hanging_count ? 1 : 10);
+		loop_round(world->loop, world_may_wait(world) ? 1 : 10);
 	}
 	if (!client->done)
 		return client->failed ? "the answer is broken or the connection was closed" : "no answer";

@@ -21,6 +21,7 @@ static const struct cse_config defaults = {
 	.decode = {.bytes = 1 << 20, .depth = 32, .tokens = 20000},
 	.max_requests = 100,
 	.notify_timeout_s = 10,
+	.poll_timeout_s = 60,
 	.notify_max_age_s = 86400,
 	.notify_retry_longest_s = 60,
 	.notify_most_queued = 1000,
@@ -363,11 +364,16 @@ void world_settle(struct world *world)
 	}
 }
 
+bool world_may_wait(const struct world *world)
+{
+	return world->sink.hanging_count || world->is_patient;
+}
+
 void world_pass_time(struct world *world, int round)
 {
 	enum { ROUNDS_BEFORE = 200 };
 
-	if (world->sink.hanging_count && round > ROUNDS_BEFORE)
+	if (world_may_wait(world) && round > ROUNDS_BEFORE && round % 8 == 0)
 		clock_advance(&world->clock, STEP_US);
 }
 

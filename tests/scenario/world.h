@@ -28,6 +28,7 @@ struct world {
 	char directory[64];	    /* of the database; empty: the store is in memory */
 	char message[300];	    /* what could not be opened */
 	FILE *silence;		    /* where expected errors are logged */
+	bool is_patient;	    /* time passes while an answer is waited for */
 	struct sink sink;	    /* targets of notifications */
 	bool may_fail;		    /* the store is wrapped so that it can be made to fail */
 	bool is_strained;
@@ -52,6 +53,8 @@ unsigned world_failures_left(struct world *world);
 /* Lets everything happen that is due, but for what waits for a target that hangs. */
 void world_settle(struct world *world);
 void world_advance(struct world *world, int64_t us);
+/* Does what is waited for come only as time passes? */
+bool world_may_wait(const struct world *world);
 /* In a round of waiting for an answer: behind a target that hangs, time goes by. */
 void world_pass_time(struct world *world, int round);
 
