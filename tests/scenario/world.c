@@ -2,6 +2,7 @@
 #include "tests/scenario/world.h"
 
 #include "bindings/registry.h"
+#include "cse/core/state.h"
 #include "resources/registry.h"
 
 #include <dirent.h>
@@ -32,8 +33,6 @@ static const struct cse_config defaults = {
 	.expiration_max_s = 3660 * 86400LL,
 	.expiration_grace_s = 3600,
 };
-
-enum { STEP_US = 1000000 }; /* of a clock that has to be waited for */
 
 enum setting_kind { SETTING_TEXT, SETTING_SECONDS, SETTING_U64, SETTING_TYPE, SETTING_BOOL };
 
@@ -351,16 +350,14 @@ void world_finish(struct world *world)
 
 void world_settle(struct world *world)
 {
-	enum { ROUNDS_AT_LEAST = 8, ROUNDS_AT_MOST = 3000, ROUNDS_OF_A_HANG = 40 };
+	enum { ROUNDS_AT_LEAST = 8, ROUNDS_AT_MOST = 3000, ROUNDS_OF_A_WAIT = 40 };
+	unsigned quiet = 0; /* rounds in which the store has nothing to do: what then happens needs time to pass */
 
 	for (int i = 0; i < ROUNDS_AT_MOST && (i < ROUNDS_AT_LEAST || !cse_is_idle(world->cse)); i++) {
-		if (world->sink.hanging_count && i > ROUNDS_OF_A_HANG)
+		if (quiet > ROUNDS_OF_A_WAIT)
 			break;
-		/* What the store has failed is tried again after a second. */
-		if (world->is_strained && i % ROUNDS_OF_A_HANG == ROUNDS_OF_A_HANG - 1 &&
-		    world_failures_left(world) == 0)
-			clock_advance(&world->clock, STEP_US);
 		loop_round(world->loop, i < ROUNDS_AT_LEAST ? 0 : 1);
+		quiet = commit_is_idle(world->cse->committer) ? quiet + 1 : 0;
 	}
 }
 
@@ -371,7 +368,7 @@ bool world_may_wait(const struct world *world)
 
 void world_pass_time(struct world *world, int round)
 {
-	enum { ROUNDS_BEFORE = 200 };
+	enum { ROUNDS_BEFORE = 200, STEP_US = 1000000 };
 
 	if (world_may_wait(world) && round > ROUNDS_BEFORE && round % 8 == 0)
 		clock_advance(&world->clock, STEP_US);
