@@ -18,4 +18,5 @@ libbindings_a_SOURCES = \
 	bindings/http/reply.c bindings/http/reply.h \
 	bindings/http/response.c bindings/http/response.h \
 	bindings/http/route.c bindings/http/route.h \
-	bindings/http/target.c bindings/http/target.h bindings/http/query.def
+	bindings/http/target.c bindings/http/target.h bindings/http/query.def \
+	bindings/http/transcoder.c bindings/http/transcoder.h

@@ -87,6 +87,7 @@ const struct attr_def *shape_child_reference(void)
 	static const struct attr_def row = {
 		.name = ATTR_childResource,
 		.kind = ROW_KIND_LIST(COMPLEX(childResourceRef)),
+		.constraint = {.is_set = true},
 	};
 
 	return &row;

@@ -173,7 +173,8 @@ static bool write_request(struct errand *errand, const char **why)
 	struct client *client = errand->client;
 	const struct route *route = routes_find(&client->routes, errand->hop->url, why);
 
-	return route && outbound_write(&client->out, errand->hop, route, cse_id(client->cse), why) == 0;
+	return route &&
+	       outbound_write(&client->out, errand->hop, route, cse_id(client->cse), &client->transcoder, why) == 0;
 }
 
 static void want(struct connection *conn, uint32_t events)
@@ -286,9 +287,10 @@ static void answered(struct connection *conn)
 	struct client *client = conn->client;
 	struct errand *errand = conn->errand;
 	struct hop *hop = errand->hop;
-	struct strbuf body = conn->reply.body; /* the answer may be in it */
+	struct strbuf body;
 
-	outbound_judge(&conn->reply, hop);
+	outbound_judge(&conn->reply, hop, &client->transcoder, &client->limits);
+	body = conn->reply.body; /* the answer may be in it */
 	conn->reply.body = (struct strbuf){0};
 	conn->errand = NULL;
 	release(errand);
@@ -510,7 +512,7 @@ void client_send(struct client *client, struct hop *hop)
 	struct connection *conn;
 
 	/* What cannot be said needs no connection. */
-	if (!route || outbound_write(&client->out, hop, route, cse_id(client->cse), &why) < 0) {
+	if (!route || outbound_write(&client->out, hop, route, cse_id(client->cse), &client->transcoder, &why) < 0) {
 		fail_soon(errand, why);
 		return;
 	}
@@ -557,6 +559,9 @@ int client_open(struct client *client, struct cse *cse, struct loop *loop, const
 	list_init(&client->idle);
 	list_init(&client->failed);
 	routes_init(&client->routes);
+	transcoder_init(&client->transcoder, config->schema);
+	client->limits = *cse_decode_limits(cse);
+	client->limits.bytes = config->max_answer;
 	client->received = xmalloc(RECEIVE_SIZE);
 	return 0;
 }
@@ -577,6 +582,7 @@ void client_close(struct client *client)
 	dialing_close(&client->dialing);
 	routes_finish(&client->routes);
 	origins_finish(&client->origins);
+	transcoder_finish(&client->transcoder);
 	strbuf_finish(&client->out);
 	free(client->received);
 }

@@ -5,6 +5,7 @@
 
 #include "bindings/http/dial.h"
 #include "bindings/http/origin.h"
+#include "bindings/http/transcoder.h"
 #include "cse/base/strbuf.h"
 #include "cse/core/binding.h"
 
@@ -26,6 +27,8 @@ struct client {
 	unsigned hop_count;
 	struct errand *spare;
 	struct strbuf out; /* the request that is being sent */
+	struct transcoder transcoder;
+	struct decode_limits limits; /* of answers */
 	char *received;
 };
 

@@ -153,8 +153,7 @@ static void write_response(struct connection *conn, const struct response *respo
 
 	if (front->is_draining)
 		conn->exchange.keeps_alive = false;
-	response_write(output(conn), &front->scratch, &conn->exchange, response, &front->date,
-		       clock_wall_us(loop_clock(front->loop)));
+	response_write(output(conn), &front->maker, &conn->exchange, response, clock_wall_us(loop_clock(front->loop)));
 	conn->phase = conn->exchange.keeps_alive ? READING : CLOSING;
 }
 

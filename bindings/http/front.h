@@ -26,8 +26,8 @@ struct binding_state {
 	struct input_pool inputs;
 	struct strbuf batch; /* answers of the connection that is being read */
 	struct strbuf aside; /* an answer of any other connection */
-	struct strbuf scratch, location;
-	struct response_date date;
+	struct strbuf location;
+	struct response_maker maker;
 
 	bool is_draining, is_closed;
 	struct timer drain;

@@ -35,8 +35,8 @@ static void set_operation(struct request *req, enum operation op)
 }
 
 /* The media type of Content-Type counts where there is content, and on POST; a resource type in it always does, as it
- * is wrong with any operation but CREATE. Returns whether the client speaks oneM2M's own types. */
-static bool map_content(const struct head *head, struct str body, struct request *req)
+ * is wrong with any operation but CREATE. */
+static void map_content(const struct head *head, struct str body, struct request *req)
 {
 	struct str text = head_field(head, FIELD_content_type);
 	bool counts = body.len || head->parser.method == HTTP_POST;
@@ -50,14 +50,14 @@ static bool map_content(const struct head *head, struct str body, struct request
 	if (type.resource_type.ptr)
 		request_set(req, PARAM_resourceType, arena_copy(&req->arena, type.resource_type));
 	if (!body.len)
-		return false;
+		return;
 	req->content = arena_copy(&req->arena, body);
+	req->codec = type.media ? type.media->codec : NULL;
 	if (!text.ptr)
 		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type is missing");
 	else if (!type.media || !(type.media->operations & OP_BIT(op)))
 		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type %.*s is not understood here",
 			      type.type.len < 80 ? (int)type.type.len : 80, type.type.ptr);
-	return type.media && type.media->is_vendor;
 }
 
 /* Authorization carries oneM2M tokens (JSON web tokens, TS-0009 6.4.19) or the credentials of an HTTP scheme. */
@@ -142,8 +142,6 @@ static void keep_exchange(const struct head *head, struct request *req, struct e
 void mapping_request(const struct head *head, struct str body, const struct binding_config *config,
 		     const struct peer *peer, struct request *req, struct exchange *exchange)
 {
-	bool prefers_vendor;
-
 	req->binding = "http";
 	req->peer = *peer;
 	req->peer.is_direct_loopback = peer->is_direct_loopback && (config->trust_forwarded || is_direct(head));
@@ -154,10 +152,11 @@ void mapping_request(const struct head *head, struct str body, const struct bind
 	if (head->repeated >> FIELD_content_type & 1)
 		target_refuse(req, RSC_BAD_REQUEST, "Content-Type is given twice");
 	target_map(req, head_str(head, head->target), str_of(config->root), config->schema);
-	prefers_vendor = map_content(head, body, req);
+	map_content(head, body, req);
 	map_conditions(head, req);
-	exchange->media = media_choose(joined_field(head, FIELD_accept, &req->arena), prefers_vendor);
-	if (!exchange->media)
+	if (head_has(head, FIELD_response_targets))
+		req->response_targets = arena_copy(&req->arena, head_field(head, FIELD_response_targets));
+	if (!exchange->is_acceptable)
 		target_refuse(req, RSC_NOT_ACCEPTABLE, "Accept takes none of the types that are served");
 	keep_exchange(head, req, exchange);
 }
@@ -179,6 +178,24 @@ static bool is_listed(const char *list, struct str wanted)
 	return false;
 }
 
+/* An answer is what Accept asks for, else like the request, errors too (TS-0004 7.3.3.13). */
+static void negotiate(const struct head *head, struct exchange *exchange)
+{
+	struct str text = head_field(head, FIELD_content_type), accept[HEAD_FIELDS_MAX];
+	struct content_type type = {0};
+	unsigned count = 0;
+
+	if (text.ptr && media_parse(text, &type) < 0)
+		type.media = NULL;
+	for (unsigned i = 0; i < head->field_count; i++)
+		if (head->fields[i].field == FIELD_accept)
+			accept[count++] = head_str(head, head->fields[i].value);
+	exchange->media = media_choose(accept, count, type.media);
+	exchange->is_acceptable = exchange->media != NULL;
+	if (!exchange->is_acceptable)
+		exchange->media = media_choose(NULL, 0, type.media);
+}
+
 void mapping_exchange(const struct head *head, const char *cors_origins, struct exchange *exchange)
 {
 	struct str web_origin = head_field(head, FIELD_web_origin);
@@ -193,6 +210,7 @@ void mapping_exchange(const struct head *head, const char *cors_origins, struct 
 	};
 	if (web_origin.ptr && is_listed(cors_origins, web_origin))
 		exchange->web_origin = web_origin;
+	negotiate(head, exchange);
 }
 
 /* ---- answers ---- */
@@ -256,7 +274,7 @@ struct response mapping_response(const struct request *req, const struct exchang
 void mapping_add_preflight(struct strbuf *out)
 {
 	STRBUF_LIT(out, "Access-Control-Allow-Methods: " MAPPING_METHODS "\r\n"
-			"Access-Control-Allow-Headers: Content-Type, Accept, If-Match, If-None-Match");
+			"Access-Control-Allow-Headers: Content-Type, Accept, If-Match, If-None-Match, X-M2M-RTU");
 	for (unsigned field = 0; field < FIELD_COUNT; field++)
 		if (field_defs[field].parameter != PARAM_COUNT)
 			strbuf_addf(out, ", %" STR_FMT, STR_ARG(field_defs[field].text));

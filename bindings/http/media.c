@@ -9,20 +9,25 @@ static const struct media_def media_defs[] = {
 #define UPDATE OP_BIT(OP_UPDATE)
 #define DELETE OP_BIT(OP_DELETE)
 #define NOTIFY OP_BIT(OP_NOTIFY)
+#define ANY (CREATE | RETRIEVE | UPDATE | DELETE | NOTIFY)
 #define PLAIN false
 #define VENDOR true
 #define ANSWERS true
 #define NEVER false
-#define MEDIA(text, operations, is_vendor, in_answers) {{(text), sizeof(text) - 1}, operations, is_vendor, in_answers},
+#define MEDIA(text, codec, operations, is_vendor, in_answers)                                                          \
+	{{(text), sizeof(text) - 1}, &codec_##codec, operations, is_vendor, in_answers},
 #include "bindings/http/media.def"
 #undef MEDIA
 };
 
 enum { MEDIA_COUNT = sizeof(media_defs) / sizeof(media_defs[0]) };
 
-const struct media_def *media_default(void)
+const struct media_def *media_of_codec(const struct codec *codec)
 {
-	return &media_defs[0];
+	for (size_t i = 0; i < MEDIA_COUNT; i++)
+		if (media_defs[i].codec == codec)
+			return &media_defs[i];
+	return NULL;
 }
 
 /* ---- grammar ---- */
@@ -194,16 +199,18 @@ static int specificity(const struct range *range, const struct media_def *media)
 	return str_eq(range->type, STR("*/*"));
 }
 
-/* The quality that accept gives to a type: that of the most specific range. */
-static int quality_for(struct str accept, const struct media_def *media)
+/* The quality that the lists give to a type: that of the most specific range. */
+static int quality_for(const struct str *accept, unsigned count, const struct media_def *media)
 {
 	int best = 0, quality = 0;
 	struct range range;
 
-	while (accept.ptr) {
-		if (!read_range(str_split(&accept, ','), &range))
-			continue;
-		if (specificity(&range, media) > best) {
+	for (unsigned i = 0; i < count; i++) {
+		struct str rest = accept[i];
+
+		while (rest.ptr) {
+			if (!read_range(str_split(&rest, ','), &range) || specificity(&range, media) <= best)
+				continue;
 			best = specificity(&range, media);
 			quality = range.quality;
 		}
@@ -211,18 +218,32 @@ static int quality_for(struct str accept, const struct media_def *media)
 	return quality;
 }
 
-const struct media_def *media_choose(struct str accept, bool prefer_vendor)
+static bool is_empty(const struct str *accept, unsigned count)
 {
+	for (unsigned i = 0; i < count; i++)
+		if (accept[i].len)
+			return false;
+	return true;
+}
+
+const struct media_def *media_choose(const struct str *accept, unsigned count, const struct media_def *like)
+{
+	const struct str all = STR("*/*");
 	const struct media_def *chosen = NULL;
 	int best = 0;
 
-	if (accept.len == 0)
-		accept = STR("*/*");
+	if (is_empty(accept, count)) {
+		accept = &all;
+		count = 1;
+	}
+	if (!like)
+		like = &media_defs[0];
 	for (size_t i = 0; i < MEDIA_COUNT; i++) {
 		const struct media_def *media = &media_defs[i];
-		int quality = media->in_answers ? quality_for(accept, media) * 2 : 0;
+		int quality = media->in_answers ? quality_for(accept, count, media) * 4 : 0;
 
-		quality += quality && prefer_vendor && media->is_vendor;
+		if (quality)
+			quality += (media->codec == like->codec) * 2 + (media->is_vendor == like->is_vendor);
 		if (quality > best) {
 			best = quality;
 			chosen = media;

@@ -3,10 +3,11 @@
 #define BINDINGS_HTTP_MEDIA_H
 
 #include "cse/base/str.h"
-#include "schemas/schema.h"
+#include "schemas/codec/codec.h"
 
 struct media_def {
 	struct str text;
+	const struct codec *codec;
 	unsigned operations; /* OP_BITs whose content may have it */
 	bool is_vendor;	     /* application/vnd.onem2m-... */
 	bool in_answers;
@@ -22,11 +23,12 @@ struct content_type {
 /* 0, or -1 if it is malformed (also: a parameter twice, a character set other than UTF-8). */
 int media_parse(struct str text, struct content_type *type);
 
-/* The type of answers that `accept` likes best; among equals a vendor type if prefer_vendor, else the first row.
- * NULL if it takes none of them. Empty takes all; unreadable ranges are skipped. */
-const struct media_def *media_choose(struct str accept, bool prefer_vendor);
+/* The type of answers that the fields Accept (as one list) like best; among equals the one that is like the type of
+ * the request (NULL: it has none): first in its serialization, then in being a vendor's. NULL if they take none. Empty
+ * fields take all; unreadable ranges are skipped. */
+const struct media_def *media_choose(const struct str *accept, unsigned count, const struct media_def *like);
 
-/* What answers have if nothing else is asked for. */
-const struct media_def *media_default(void);
+/* What content of a serialization is sent as. */
+const struct media_def *media_of_codec(const struct codec *codec);
 
 #endif

@@ -9,23 +9,6 @@
 
 enum { CODE_MIN = 1000, CODE_MAX = 9999 }; /* TS-0004 6.6.2: four digits */
 
-/* What content is sent as. */
-struct format {
-	struct str serialization, media;
-};
-
-static const struct format formats[] = {
-	{{"json", 4}, {"application/json", 16}},
-};
-
-static const struct format *find_format(struct str serialization)
-{
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (str_eq(formats[i].serialization, serialization))
-			return &formats[i];
-	return NULL;
-}
-
 /* ---- requests ---- */
 
 static enum operation operation_of(const struct hop *hop)
@@ -103,47 +86,60 @@ static bool add_parameters(struct strbuf *out, const struct hop *hop)
 	return is_good;
 }
 
-static bool add_content_head(struct strbuf *out, const struct hop *hop, enum operation op, struct str media)
+static bool add_content_head(struct strbuf *out, const struct hop *hop, enum operation op, struct str media, size_t len)
 {
 	struct str type = hop->param[PARAM_resourceType];
 	bool is_create = op == OP_CREATE;
 
-	if (!hop->content.len && (op == OP_RETRIEVE || op == OP_DELETE))
+	if (!len && (op == OP_RETRIEVE || op == OP_DELETE))
 		return true;
 	STRBUF_LIT(out, "Content-Type: ");
 	strbuf_add_str(out, media);
 	if (is_create)
 		strbuf_addf(out, ";%s=%" STR_FMT, parameter_defs[PARAM_resourceType].short_name, STR_ARG(type));
 	STRBUF_LIT(out, "\r\nContent-Length: ");
-	strbuf_add_u64(out, hop->content.len);
+	strbuf_add_u64(out, len);
 	STRBUF_LIT(out, "\r\n");
 	return !is_create || (type.len && is_clean(type));
 }
 
-int outbound_write(struct strbuf *out, const struct hop *hop, const struct route *route, struct str cse_id,
-		   const char **why)
+/* content: as it is sent. */
+static bool write_message(struct strbuf *out, const struct hop *hop, const struct route *route, struct str cse_id,
+			  struct str media, struct str content)
 {
-	const struct format *format = find_format(hop->serialization);
 	enum operation op = operation_of(hop);
 	bool is_good;
 
-	*why = !format ? "serialization is not served over HTTP" : "request is malformed";
-	if (!format || op == OP_NONE)
-		return -1;
 	strbuf_clear(out);
-	strbuf_reserve(out, hop->content.len + 1024);
+	strbuf_reserve(out, content.len + 1024);
 	strbuf_add_str(out, method_of(op));
 	strbuf_add_char(out, ' ');
 	add_target(out, hop, route, cse_id);
 	STRBUF_LIT(out, " HTTP/1.1\r\n");
 	add_field(out, STR("Host"), route->host);
 	is_good = add_parameters(out, hop);
-	add_field(out, STR("Accept"), format->media);
-	is_good &= add_content_head(out, hop, op, format->media);
+	add_field(out, STR("Accept"), media);
+	is_good &= add_content_head(out, hop, op, media, content.len);
 	STRBUF_LIT(out, "\r\n");
-	strbuf_add_str(out, hop->content);
+	strbuf_add_str(out, content);
+	return is_good;
+}
+
+int outbound_write(struct strbuf *out, const struct hop *hop, const struct route *route, struct str cse_id,
+		   struct transcoder *transcoder, const char **why)
+{
+	const struct codec *codec = codec_find(hop->serialization);
+	struct decode_error error;
+	struct str content = hop->content;
+
+	*why = !codec ? "serialization is not served over HTTP" : "request is malformed";
+	if (!codec || operation_of(hop) == OP_NONE)
+		return -1;
+	*why = "serialization of the receiver cannot carry the content";
+	if (content.len && !(content = transcoder_encode(transcoder, codec, content, &error)).ptr)
+		return -1;
 	*why = "a parameter of the request has a control byte, or resource type is missing";
-	return is_good ? 0 : -1;
+	return write_message(out, hop, route, cse_id, media_of_codec(codec)->text, content) ? 0 : -1;
 }
 
 /* ---- answers ---- */
@@ -156,17 +152,25 @@ void outbound_fail(struct hop *hop, enum hop_outcome outcome, const char *why)
 	snprintf(hop->reason, sizeof(hop->reason), "%s", why);
 }
 
-static struct str content_of(const struct reply *reply)
+/* In the canonical form. What cannot be read counts as none: the code says what came of the request. */
+static struct str content_of(struct reply *reply, struct transcoder *transcoder, const struct decode_limits *limits)
 {
-	struct str text = reply_value(&reply->content_type);
+	struct str text = reply_value(&reply->content_type), body = reply_body(reply), json;
 	struct content_type type;
+	struct decode_error error;
 
-	if (!text.ptr || media_parse(text, &type) < 0 || !type.media)
+	if (!body.len || !text.ptr || media_parse(text, &type) < 0 || !type.media)
 		return STR("");
-	return reply_body(reply);
+	json = transcoder_decode(transcoder, type.media->codec, body, limits, &error);
+	if (json.ptr == body.ptr)
+		return json;
+	strbuf_clear(&reply->body);
+	strbuf_add_str(&reply->body, json);
+	return strbuf_str(&reply->body);
 }
 
-void outbound_judge(const struct reply *reply, struct hop *hop)
+void outbound_judge(struct reply *reply, struct hop *hop, struct transcoder *transcoder,
+		    const struct decode_limits *limits)
 {
 	struct str text = reply_value(&reply->code);
 	uint64_t code = RSC_OK;
@@ -183,5 +187,5 @@ void outbound_judge(const struct reply *reply, struct hop *hop)
 	}
 	outbound_fail(hop, HOP_ANSWERED, "");
 	hop->rsc = (enum rsc)code;
-	hop->answer = content_of(reply);
+	hop->answer = content_of(reply, transcoder, limits);
 }

@@ -4,6 +4,7 @@
 #include "schemas/timestamp.h"
 
 #include <http_parser.h>
+#include <stdio.h>
 
 static void add_line(struct strbuf *out, struct str name, struct str value)
 {
@@ -86,7 +87,7 @@ static void add_http(struct strbuf *out, const struct exchange *exchange, const 
 }
 
 /* The text is quoted input at worst; it must not make the JSON malformed. */
-static struct str debug_body(struct strbuf *scratch, struct str dbg)
+static struct str debug_content(struct strbuf *scratch, struct str dbg)
 {
 	strbuf_clear(scratch);
 	STRBUF_LIT(scratch, "{\"m2m:dbg\":");
@@ -95,23 +96,50 @@ static struct str debug_body(struct strbuf *scratch, struct str dbg)
 	return strbuf_str(scratch);
 }
 
-void response_write(struct strbuf *out, struct strbuf *scratch, const struct exchange *exchange,
-		    const struct response *response, struct response_date *date, int64_t now_us)
+/* TS-0004 7.3.2.1: what was done stays done, and where it is stays known. */
+static struct str refuse(struct response_maker *maker, const struct codec *codec, struct response *response,
+			 struct decode_error *error)
 {
-	struct str body = response->content;
+	char why[200];
 
+	snprintf(why, sizeof(why), "the answer (%d) cannot be carried by %s: %s", (int)response->rsc, codec->name,
+		 error->message);
+	*response = (struct response){.status = 406, .rsc = RSC_NOT_ACCEPTABLE, .location = response->location};
+	return transcoder_encode(&maker->transcoder, codec, debug_content(&maker->scratch, str_of(why)), error);
+}
+
+/* The bytes of the body; the response changes if they cannot be made. */
+static struct str body_of(struct response_maker *maker, const struct codec *codec, struct response *response)
+{
+	struct str json = response->content, body;
+	struct decode_error error;
+
+	if (response->status == 304)
+		return STR("");
 	if (response->dbg.ptr)
-		body = debug_body(scratch, response->dbg);
+		json = debug_content(&maker->scratch, response->dbg);
+	if (!json.len)
+		return json;
+	body = transcoder_encode(&maker->transcoder, codec, json, &error);
+	return body.ptr ? body : refuse(maker, codec, response, &error);
+}
+
+void response_write(struct strbuf *out, struct response_maker *maker, const struct exchange *exchange,
+		    const struct response *response, int64_t now_us)
+{
+	struct response sent = *response;
+	struct str body = body_of(maker, exchange->media->codec, &sent);
+
 	strbuf_reserve(out, body.len + 512);
-	add_status_line(out, response->status);
-	add_date(out, date, now_us);
-	add_primitive(out, exchange, response, now_us);
-	add_http(out, exchange, response);
+	add_status_line(out, sent.status);
+	add_date(out, &maker->date, now_us);
+	add_primitive(out, exchange, &sent, now_us);
+	add_http(out, exchange, &sent);
 	if (body.len)
-		add_line(out, STR("Content-Type: "), (exchange->media ? exchange->media : media_default())->text);
-	if (response->status != 304)
+		add_line(out, STR("Content-Type: "), exchange->media->text);
+	if (sent.status != 304)
 		add_number(out, STR("Content-Length: "), body.len);
 	STRBUF_LIT(out, "\r\n");
-	if (!exchange->is_head && response->status != 304)
+	if (!exchange->is_head)
 		strbuf_add_str(out, body);
 }

@@ -3,6 +3,7 @@
 #define BINDINGS_HTTP_RESPONSE_H
 
 #include "bindings/http/media.h"
+#include "bindings/http/transcoder.h"
 #include "cse/base/clock.h"
 #include "cse/base/strbuf.h"
 #include "schemas/status.h"
@@ -12,7 +13,8 @@ struct exchange {
 	bool is_head; /* no body, whatever the answer */
 	bool is_old;  /* HTTP/1.0 */
 	bool keeps_alive;
-	bool has_time; /* Originating Timestamp was given, so the answer has one */
+	bool has_time;	    /* Originating Timestamp was given, so the answer has one */
+	bool is_acceptable; /* Accept takes a type that is served */
 	const struct media_def *media;
 	struct str request_id, release; /* echoed; ptr NULL: not given */
 	struct str web_origin;		/* an allowed one; ptr NULL: none */
@@ -36,8 +38,15 @@ struct response_date {
 	char line[48];
 };
 
-/* Appends it to out. scratch is for its own use. */
-void response_write(struct strbuf *out, struct strbuf *scratch, const struct exchange *exchange,
-		    const struct response *response, struct response_date *date, int64_t now_us);
+/* What responses are made with. */
+struct response_maker {
+	struct transcoder transcoder;
+	struct strbuf scratch;
+	struct response_date date;
+};
+
+/* Appends it to out. Content that the exchange's media type cannot carry becomes a refusal (5207). */
+void response_write(struct strbuf *out, struct response_maker *maker, const struct exchange *exchange,
+		    const struct response *response, int64_t now_us);
 
 #endif

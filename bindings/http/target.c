@@ -231,13 +231,12 @@ static void map_parameter(struct request *req, enum parameter parameter, struct 
 		request_set(req, parameter, text);
 }
 
-/* `c.` and `p.` lead the names of a child's and the parent's attributes (TS-0009 6.2.2.2). Without a schema core judges
- * the name alone. */
+/* `c.` and `p.` lead the names of a child's and the parent's attributes (TS-0009 6.2.2.2). */
 static bool is_attribute(struct str name, const struct schema *schema)
 {
 	if (str_starts(name, STR("c.")) || str_starts(name, STR("p.")))
 		name = str_from(name, 2);
-	return name.len && (!schema || name_by_short(schema, name) != ATTR_NONE);
+	return name.len && name_by_short(schema, name) != ATTR_NONE;
 }
 
 static void map_pair(struct request *req, struct str pair, const struct schema *schema)

@@ -6,7 +6,7 @@
 #include "cse/core/request.h"
 
 /* Fills To, query parameters and filter criteria of req from the target as received. root is the prefix to strip ("" or
- * "/x"), schema may be NULL. What is wrong becomes req->refused. */
+ * "/x"). What is wrong becomes req->refused. */
 void target_map(struct request *req, struct str target, struct str root, const struct schema *schema);
 
 /* Notes the first refusal of a request; the sentence lives in the request's arena. */

@@ -48,6 +48,17 @@ static struct str supported_types(struct request *req)
 	return arena_copy(&req->arena, strbuf_str(out));
 }
 
+static struct str serializations(struct request *req)
+{
+	struct strbuf *out = &req->cse->scratch;
+
+	strbuf_clear(out);
+	for (size_t i = 0; codec_at(i); i++)
+		strbuf_addf(out, "%c\"application/%s\"", i ? ',' : '[', codec_at(i)->name);
+	strbuf_add_char(out, ']');
+	return arena_copy(&req->arena, strbuf_str(out));
+}
+
 static void fill(struct request *req, struct draft *draft, struct str created)
 {
 	const struct cse_config *config = &req->cse->config;
@@ -64,7 +75,7 @@ static void fill(struct request *req, struct draft *draft, struct str created)
 	draft_set_string(draft, ATTR_CSE_ID, str_of(config->id));
 	draft_set(draft, ATTR_supportedResourceType, supported_types(req));
 	draft_set(draft, ATTR_supportedReleaseVersions, json_list(req, config->releases));
-	draft_set(draft, ATTR_contentSerialization, STR("[\"application/json\"]"));
+	draft_set(draft, ATTR_contentSerialization, serializations(req));
 	draft_set(draft, ATTR_pointOfAccess, json_list(req, config->points_of_access));
 }
 

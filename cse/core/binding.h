@@ -47,7 +47,7 @@ struct binding_config {
 	unsigned max_connections;
 	unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, drain_timeout_ms;
 	bool trust_forwarded;	     /* treat forwarding headers as harmless for the admin rule */
-	const struct schema *schema; /* names of attributes in queries; NULL: every name is taken for one */
+	const struct schema *schema; /* names of attributes in queries, and what serializations go by */
 	/* Where it may connect to: comma separated networks (192.0.2.0/24, 2001:db8::/32); "" allows all but the
 	 * link-local, metadata, unspecified and multicast addresses where is_public is set. */
 	const char *networks;
@@ -67,6 +67,9 @@ struct binding {
 	 * drain_timeout passed. */
 	void (*drain)(struct binding_state *state, void (*done)(void *arg), void *arg);
 	void (*close)(struct binding_state *state);
+	/* Takes the numbers of connections and the timeouts from config; the rest of it stays as it was opened. NULL:
+	 * it has none of them. */
+	void (*set_limits)(struct binding_state *state, const struct binding_config *config);
 	/* The address it listens on, for people and tests ("http://127.0.0.1:8080"). */
 	const char *(*address)(struct binding_state *state);
 
@@ -89,6 +92,7 @@ void cse_remove_bindings(struct cse *cse);
 
 struct log *cse_log(struct cse *cse);
 /* Limits for decoding, and the CSE's identity for Content-Location ("/id-in"). */
+const struct decode_limits *cse_decode_limits(const struct cse *cse);
 struct str cse_id(const struct cse *cse);
 struct clock *cse_clock(struct cse *cse);
 

@@ -9,6 +9,7 @@
 #include "cse/base/arena.h"
 #include "cse/base/list.h"
 #include "cse/base/map.h"
+#include "schemas/codec/codec.h"
 #include "schemas/primitive.h"
 #include "schemas/status.h"
 #include "schemas/validate.h"
@@ -83,8 +84,11 @@ struct request {
 	 * buffers lose. */
 	struct str param[PARAM_COUNT];
 	struct filter filter;
-	struct str content;  /* canonical JSON of the Content parameter, undecoded; empty: none */
-	const char *binding; /* "http", for the log */
+	/* notificationURI of Response Type, joined by `&` (TS-0009 6.4.11); ptr NULL: absent, empty: none */
+	struct str response_targets;
+	struct str content;	   /* of the Content parameter; empty: none. Recv-1.0 makes canonical JSON of it */
+	const struct codec *codec; /* what it is serialized by until then; NULL: it is canonical JSON */
+	const char *binding;	   /* "http", for the log */
 	struct peer peer;
 	struct str accept_etag; /* If-Match: list of etags as received; empty: no condition */
 	/* A fault the binding saw (a bad media type, unreadable query): Recv-1.0 answers it. RSC_NONE: none. */
@@ -101,6 +105,7 @@ struct request {
 	bool is_noted;		   /* its Group Request Identifier is remembered */
 	bool is_own;		   /* the CSE asks for itself */
 	bool is_parked;		   /* it waits for something, and holds nothing of the tree */
+	uint64_t deferred;	   /* key of the <request> that it is performed for; 0: none */
 	bool is_consented;	   /* the subscriber of a blocking update has said yes */
 	uint64_t held_key;	   /* of the resource whose UPDATE it is that is held back */
 	struct verified *verified; /* notification targets that have been asked; NULL: none */

@@ -21,8 +21,7 @@ static int encode_json(const struct schema *schema, enum codec_form form, struct
 	return 0;
 }
 
-static const struct codec codec_json = {"json", decode_json, encode_json};
-extern const struct codec codec_xml, codec_cbor;
+const struct codec codec_json = {"json", decode_json, encode_json};
 
 static const struct codec *const codecs[] = {
 #define CODEC(name) &codec_##name,

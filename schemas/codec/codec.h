@@ -49,6 +49,11 @@ struct codec {
 		      struct strbuf *out, struct decode_error *error);
 };
 
+/* codec_json and its like. */
+#define CODEC(name) extern const struct codec codec_##name;
+#include "schemas/codec/registry.def"
+#undef CODEC
+
 /* By name; by a media type without parameters, in any case of letters. NULL: there is none. */
 const struct codec *codec_find(struct str name);
 const struct codec *codec_of_media_type(struct str type);

@@ -550,6 +550,8 @@ static struct value root_of(struct writer *w, enum codec_form form, const struct
 	*name = name_of(w, v);
 	if (!shape_root(w->schema, *name, shape))
 		fail(w, v, "\"%s\" is no resource type or other root that is known here", quote(quoted, *name));
+	else if (xml_is_repeated(shape) && value_token(v)->count != 1)
+		fail(w, v, "%.*s would be several root elements, or none", STR_ARG(*name));
 	return v;
 }
 

@@ -170,6 +170,21 @@ def create_load(containers):
     return CREATE + ("--path", AE + "/c%05u", "--range", "0:%d" % containers)
 
 
+XMLNS = b'xmlns:m2m="http://www.onem2m.org/xml/protocols"'
+SERIALIZED = {
+    "json": json.dumps({"m2m:cin": {"con": CONTENT}}, separators=(",", ":")).encode(),
+    "xml": b"<m2m:cin %s><con>%s</con></m2m:cin>" % (XMLNS, CONTENT.encode()),
+    "cbor": b"\xa1gm2m:cin\xa1ccon\x78%c%s" % (len(CONTENT), CONTENT.encode()),
+}
+
+
+def serialized_load(name, containers):
+    """Creates whose content and answer are in a serialization."""
+    header = ("--header", "Content-Type: application/%s;ty=4" % name, "--header", "Accept: application/" + name)
+    where = ("--path", AE + "/c%05u", "--range", "0:%d" % containers, "--random")
+    return ("--method", "POST", *header, "--body", os.fsdecode(SERIALIZED[name]), *where, "--rsc", 2001)
+
+
 def latest_load(containers):
     return ("--path", AE + "/c%05u/la", "--range", "0:%d" % containers, "--random")
 

@@ -8,8 +8,10 @@
 struct cse {
 	struct loop *loop;
 	struct log *log;
+	const struct schema *schema;
 	unsigned open_requests;
 	bool is_busy;
+	uint64_t most; /* of a number that steers */
 };
 
 struct delayed {
@@ -18,13 +20,21 @@ struct delayed {
 	struct loop *loop;
 };
 
-struct cse *fake_core_create(struct loop *loop, struct log *log)
+struct cse *fake_core_create(struct loop *loop, struct log *log, const struct schema *schema)
 {
 	struct cse *cse = xzalloc(sizeof(*cse));
 
 	cse->loop = loop;
 	cse->log = log;
+	cse->most = UINT32_MAX;
+	cse->schema = schema;
 	return cse;
+}
+
+void fake_core_begin(struct cse *cse, uint64_t most)
+{
+	cse->is_busy = false;
+	cse->most = most;
 }
 
 bool fake_core_is_idle(const struct cse *cse)
@@ -47,6 +57,14 @@ struct str cse_id(const struct cse *cse)
 {
 	(void)cse;
 	return STR("/id-in");
+}
+
+const struct decode_limits *cse_decode_limits(const struct cse *cse)
+{
+	static const struct decode_limits limits = {.bytes = 100000, .depth = 12, .tokens = 100};
+
+	(void)cse;
+	return &limits;
 }
 
 struct clock *cse_clock(struct cse *cse)
@@ -137,12 +155,12 @@ static struct str echo(struct request *req)
 
 /* ---- answers ---- */
 
-static uint64_t number_of(struct str text)
+static uint64_t number_of(const struct request *req, struct str text)
 {
 	uint64_t number = 0;
 
 	(void)!str_to_u64(text, &number);
-	return number;
+	return number < req->cse->most ? number : req->cse->most;
 }
 
 static void late(struct timer *timer)
@@ -176,9 +194,11 @@ static void steer(struct request *req, struct str word, struct str rest)
 	struct answer *answer = &req->answer;
 
 	if (str_eq(word, STR("rsc")))
-		req_fail(req, (enum rsc)number_of(rest), "refused on \"demand\"");
+		req_fail(req, (enum rsc)number_of(req, rest), "refused on \"demand\"");
 	else if (str_eq(word, STR("size")))
-		answer->content = filler(req, number_of(rest));
+		answer->content = filler(req, number_of(req, rest));
+	else if (str_eq(word, STR("back")))
+		answer->content = req->content;
 	else if (!str_eq(word, STR("empty")))
 		answer->content = echo(req);
 	if (str_eq(word, STR("etag")))
@@ -189,12 +209,28 @@ static void steer(struct request *req, struct str word, struct str rest)
 		answer->precondition_failed = true;
 	if (str_eq(word, STR("partial"))) {
 		answer->is_partial = true;
-		answer->offset = number_of(rest);
+		answer->offset = number_of(req, rest);
 	}
 	if (str_eq(word, STR("location"))) {
 		answer->rsc = RSC_CREATED;
 		answer->location = rest;
 	}
+}
+
+/* As Recv-1.0 does; JSON is left as it is. */
+static bool decode(struct request *req)
+{
+	struct decode_error error;
+
+	if (!req->content.len || !req->codec || req->codec == &codec_json)
+		return true;
+	if (req->codec->decode(req->cse->schema, CODEC_CONTENT, req->content, cse_decode_limits(req->cse), &req->arena,
+			       &req->doc, &error) != 0) {
+		req_fail(req, RSC_BAD_REQUEST, "content: %s at byte %zu", error.message, error.offset);
+		return false;
+	}
+	req->content = req->doc.text;
+	return true;
 }
 
 void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct request *req, void *arg), void *arg)
@@ -207,10 +243,10 @@ void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct reque
 	req->answer.rsc = RSC_OK;
 	if (req->refused != RSC_NONE)
 		req_fail(req, req->refused, "%s", req->refused_why);
-	else
+	else if (decode(req))
 		steer(req, word, rest);
 	if (str_eq(word, STR("wait")))
-		answer_late(req, number_of(rest));
+		answer_late(req, number_of(req, rest));
 	else
 		reply(req, arg);
 }

@@ -11,6 +11,7 @@
  * For each hop that ends it prints: done ID OUTCOME RSC REASON ANSWER. At the end of input the rest is cancelled. */
 #include "bindings/registry.h"
 #include "tests/http/fake_core.h"
+#include "tests/unit/tables.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -204,6 +205,7 @@ static void set_option(struct binding_config *config, struct client *client, con
 
 int main(int argc, char **argv)
 {
+	struct schema *schema = schema_create(test_types, test_type_count);
 	struct binding_config config = {
 		.listen = "127.0.0.1:0",
 		.root = "",
@@ -226,11 +228,13 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		set_option(&config, &client, argv[i]);
 	client.loop = loop_create(&client.clock);
-	cse = fake_core_create(client.loop, &log);
+	config.schema = schema;
+	cse = fake_core_create(client.loop, &log, schema);
 	if (loop_watch(client.loop, &client.input, EPOLLIN) < 0 ||
 	    client.binding->open(cse, client.loop, &config, &client.state, message, sizeof(message)) < 0) {
 		printf("%s\n", message);
 		fake_core_destroy(cse);
+		schema_destroy(schema);
 		loop_destroy(client.loop);
 		return 1;
 	}
@@ -241,6 +245,7 @@ int main(int argc, char **argv)
 		cancel(&client, str_of(container_of(client.jobs.next, struct job, link)->id));
 	client.binding->close(client.state);
 	fake_core_destroy(cse);
+	schema_destroy(schema);
 	loop_destroy(client.loop);
 	strbuf_finish(&client.line);
 	return 0;

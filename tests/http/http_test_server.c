@@ -2,6 +2,7 @@
  * address, serves until SIGTERM, drains, and then fails if a request was never released. */
 #include "bindings/registry.h"
 #include "tests/http/fake_core.h"
+#include "tests/unit/tables.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -99,7 +100,7 @@ int main(int argc, char **argv)
 	};
 	struct log log = {.level = LOG_WARN, .format = LOG_TEXT, .out = stderr};
 	struct server server = {.binding = binding_find("http")};
-	struct schema *schema = schema_create(NULL, 0);
+	struct schema *schema = schema_create(test_types, test_type_count);
 	char message[200];
 	struct clock clock;
 	struct cse *cse;
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
 		set_option(&config, argv[i]);
 	clock_init_real(&clock);
 	server.loop = loop_create(&clock);
-	cse = fake_core_create(server.loop, &log);
+	cse = fake_core_create(server.loop, &log, schema);
 	config.schema = schema;
 	if (watch_signals(&server) < 0 ||
 	    server.binding->open(cse, server.loop, &config, &server.state, message, sizeof(message)) < 0) {

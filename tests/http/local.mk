@@ -2,8 +2,9 @@
 check_PROGRAMS += http_test_server
 http_test_server_SOURCES = \
 	tests/http/http_test_server.c \
-	tests/http/fake_core.c tests/http/fake_core.h
-http_test_server_LDADD = libbindings.a libschemas.a libbase.a $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(CJSON_LIBS)
+	tests/http/fake_core.c tests/http/fake_core.h \
+	tests/unit/tables.c tests/unit/tables.h
+http_test_server_LDADD = libbindings.a libschemas.a libbase.a $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
 TESTS += tests/http/test_http_raw.py
 EXTRA_DIST += tests/http/test_http_raw.py tests/http/raw.py
 
@@ -11,7 +12,8 @@ EXTRA_DIST += tests/http/test_http_raw.py tests/http/raw.py
 check_PROGRAMS += http_test_client
 http_test_client_SOURCES = \
 	tests/http/http_test_client.c \
-	tests/http/fake_core.c tests/http/fake_core.h
-http_test_client_LDADD = libbindings.a libschemas.a libbase.a $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(CJSON_LIBS)
+	tests/http/fake_core.c tests/http/fake_core.h \
+	tests/unit/tables.c tests/unit/tables.h
+http_test_client_LDADD = libbindings.a libschemas.a libbase.a $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
 TESTS += tests/http/test_http_client.py
 EXTRA_DIST += tests/http/test_http_client.py tests/http/sink.py

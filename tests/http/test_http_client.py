@@ -53,6 +53,49 @@ def rule_a_notification_is_a_POST_to_the_URL_as_it_is():
     assert request.body == b'{"m2m:sgn":{}}'
 
 
+def rule_a_content_goes_out_in_the_serialization_of_the_receiver():
+    bodies = {
+        "xml": b'<?xml version="1.0" encoding="UTF-8"?>\n'
+               b'<m2m:cin xmlns:m2m="http://www.onem2m.org/xml/protocols"><con>x</con></m2m:cin>',
+        "cbor": b"\xa1gm2m:cin\xa1cconax",
+    }
+    with Client() as client, Sink() as host:
+        peer = None
+        for name, body in bodies.items():
+            client.send(name, host.base, serialization=name, content='{"m2m:cin":{"con":"x"}}')
+            peer = peer or host.accept()
+            request = peer.serve()
+            answered(client, name)
+            assert request.body == body, request.body
+            assert request["Content-Type"] == request["Accept"] == "application/" + name
+            assert request["Content-Length"] == str(len(body))
+            client.send(name, host.base, serialization=name, operation="1", resourceType="4", content='{"m2m:cin":{"con":"x"}}')
+            assert peer.serve()["Content-Type"] == "application/%s;ty=4" % name
+            answered(client, name)
+
+
+def rule_an_answer_is_understood_in_any_serialization():
+    xml = b'<m2m:cin xmlns:m2m="http://www.onem2m.org/xml/protocols"><con>x</con></m2m:cin>'
+    json, cbor = b'{"m2m:cin":{"con":"x"}}', b"\xa1gm2m:cin\xa1cconax"
+    cases = (
+        ("application/xml", xml, json), ("application/cbor", cbor, json), ("application/vnd.onem2m-res+cbor", cbor, json),
+        ("application/vnd.onem2m-res+xml; charset=utf-8", xml, json), ("application/json", json, json),
+        ("application/xml", b"", b""), ("application/xml", xml[:-1], b""), ("application/cbor", cbor + b"\0", b""),
+        ("application/cbor", b"\x81" * 13 + b"\0", b""), ("application/xml", b"<!DOCTYPE x>" + xml, b""), ("text/xml", xml, b""),
+    )
+    with Client(max_answer=100000) as client, Sink() as host:
+        peer = None
+        for content_type, body, expected in cases:
+            client.send("a", host.base, content="{}")
+            peer = peer or host.accept()
+            peer.serve(answer(body, content_type=content_type))
+            answered(client, "a", answer=expected.decode())
+        big = b"\xa1gm2m:cin\xa1ccon\x7a\0\1\0\0" + b"y" * 65536
+        client.send("a", host.base, content="{}")
+        peer.serve(answer(big, content_type="application/cbor"))
+        answered(client, "a", answer='{"m2m:cin":{"con":"%s"}}' % ("y" * 65536))
+
+
 def rule_each_operation_has_its_method_and_To_goes_into_the_path():
     with Client() as client, Sink() as host:
         lines = {}
@@ -95,8 +138,9 @@ def rule_a_control_byte_in_a_parameter_is_never_sent():
     with Client() as client, Sink() as host:
         for fields in ({"from": "C%0d%0aX-Evil: 1"}, {"requestIdentifier": "a%0ab"}, {"vendorInformation": "a%00"},
                        {"operation": "1", "resourceType": "3%0d%0a"}, {"operation": "1"}, {"operation": "6"},
-                       {"serialization": "cbor"}):
-            client.send("a", host.base, content="{}", **fields)
+                       {"serialization": "yaml"}, {"serialization": "xml"},
+                       {"serialization": "cbor", "content": '{"m2m:cin":{"con":1e400}}'}):
+            client.send("a", host.base, **{"content": "{}", **fields})
             ended(client, "a", "unreachable")
         client.send("a", host.base, operation="2", to="/id-b/c%0d%0aX: 1", resultContent="1%0d%0aX: 1")
         with host.accept() as peer:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The HTTP front and mapping over raw sockets. Each rule_ function is one test."""
 
+import json
 import resource
 import socket
 import sys
@@ -608,7 +609,9 @@ def rule_other_methods_are_405_with_Allow():
 
 
 def rule_content_types_that_are_not_understood_are_4015():
-    types = ("text/plain", "application/xml", "application/vnd.onem2m-res+xml;ty=3", "application/vnd.onem2m-preq+json;ty=3",
+    types = ("text/plain", "text/xml", "application/yaml", "application/vnd.onem2m-res+yaml;ty=3", "application/vnd.onem2m-res;ty=3",
+             "application/vnd.onem2m-preq+json;ty=3", "application/vnd.onem2m-ntfy+xml;ty=3", "application/vnd.onem2m-prsp+cbor;ty=3",
+             "application/xml; charset=utf-16", "application/soap+xml", "application/cbor-seq",
              "application/json; charset=latin1", "application/json;ty=", "application/json;ty=3;ty=4", "json", "application/",
              "application/json ty=3", "application/json;ty")
     with Server() as server, server.connect() as client:
@@ -635,7 +638,11 @@ def rule_accept_decides_the_type_of_the_answer():
         vendor + ", " + plain: plain, vendor + ", " + plain + ";q=0.5": vendor,
         plain + ";q=0.1, " + vendor + ";q=0.2": vendor, "text/html, */*;q=0.1": plain,
         "application/json;q=0, */*": vendor, "APPLICATION/JSON": plain, "*/*;q=0.5, " + vendor + ";q=0.4": plain,
-        "application/xml;q=1.0, application/vnd.onem2m-res+json;q=0.001": vendor, ", ,application/json": plain,
+        "text/xml;q=1.0, application/vnd.onem2m-res+json;q=0.001": vendor, ", ,application/json": plain,
+        "application/cbor": "application/cbor", "application/cbor, */*;q=0.1": "application/cbor",
+        "application/json;q=0.5, application/cbor;q=0.501": "application/cbor", "application/cbor, application/json": plain,
+        "application/vnd.onem2m-res+cbor": "application/vnd.onem2m-res+cbor",
+        "application/json;q=0.1, application/vnd.onem2m-res+cbor;q=0.1, application/cbor;q=0.1": plain,
     }
     with Server() as server, server.connect() as client:
         for accept, expected in cases.items():
@@ -650,13 +657,149 @@ def rule_accept_decides_the_type_of_the_answer():
 
 
 def rule_accept_that_takes_nothing_served_is_5207():
-    accepts = ("text/html", "application/xml", "application/json;q=0", "*/*;q=0", "application/*;q=0", "application/json;q=2",
-               "application/cbor, text/*")
+    accepts = ("text/html", "application/json;q=0", "*/*;q=0", "application/*;q=0", "application/json;q=2",
+               "application/cbor;q=0.0, text/*", "application/vnd.onem2m-ntfy+json", "text/xml, application/yaml")
     with Server() as server, server.connect() as client:
         for accept in accepts:
             response = client.ask(get("/echo", "Accept: " + accept))
             assert (response.status, response["X-M2M-RSC"]) == (406, "5207"), accept
             assert response["Content-Type"] == "application/json" and response.why()
+
+
+XMLNS = 'xmlns:m2m="http://www.onem2m.org/xml/protocols"'
+AS_XML = ("<m2m:cnt %s rn=\"c\"><lbl>a b</lbl><mni>7</mni></m2m:cnt>" % XMLNS).encode()
+AS_CBOR = b"\xa1gm2m:cnt\xa3brnacclbl\x82aaabcmni\x07"
+AS_JSON = {"m2m:cnt": {"rn": "c", "lbl": ["a", "b"], "mni": 7}}
+EACH = {"xml": AS_XML, "cbor": AS_CBOR, "json": json.dumps(AS_JSON).encode()}
+
+
+def rule_contents_of_each_serialization_become_the_same():
+    with Server() as server, server.connect() as client:
+        for name, body in EACH.items():
+            for kind in ("application/%s", "application/vnd.onem2m-res+%s", "Application/%s; charset=utf-8"):
+                for ty in ("", ";ty=3", " ; TY=\"3\""):
+                    content_type = kind % name + ty
+                    response = client.ask(post(body, "Accept: application/json", path="/back", content_type=content_type))
+                    assert (response.status, response.json()) == (200, AS_JSON), (content_type, response.body)
+        for kind in ("ntfy", "preq", "prsp"):
+            for name, body in EACH.items():
+                content_type = "application/vnd.onem2m-%s+%s" % (kind, name)
+                response = client.ask(post(body, "Accept: application/json", path="/back", content_type=content_type))
+                assert response.json() == AS_JSON, content_type
+
+
+def rule_an_answer_is_like_the_request_unless_Accept_says_more():
+    with Server() as server, server.connect() as client:
+        for name, body in EACH.items():
+            for kind in ("application/", "application/vnd.onem2m-res+"):
+                for lines in ([], ["Accept: */*"], ["Accept: application/*;q=0.2"], ["Accept:"], ["Accept: text/html, */*;q=0.1"]):
+                    response = client.ask(post(body, *lines, path="/back", content_type=kind + name))
+                    assert response["Content-Type"] == kind + name, (kind, name, lines)
+                    assert (response.json() == AS_JSON) if name == "json" else b"m2m:cnt" in response.body, response.body
+                response = client.ask(post(body, path="/rsc/4004", content_type=kind + name))
+                assert response.status == 404 and response["Content-Type"] == kind + name
+                response = client.ask(post(body, "Accept: text/html", path="/back", content_type=kind + name))
+                assert response.status == 406 and response["Content-Type"] == kind + name, response.fields
+            for accept in EACH:
+                response = client.ask(post(body, "Accept: application/" + accept, path="/back", content_type="application/" + name))
+                assert response["Content-Type"] == "application/" + accept
+                assert int(response["Content-Length"]) == len(response.body)
+        response = client.ask(post(AS_CBOR, path="/back", content_type="application/vnd.onem2m-ntfy+cbor"))
+        assert (response["Content-Type"], response.body) == ("application/vnd.onem2m-res+cbor", AS_CBOR)
+        response = client.ask(get("/rsc/4004", "Content-Type: application/cbor"))
+        assert (response["Content-Type"], response.body) == ("application/cbor", b"\xa1gm2m:dbgsrefused on \"demand\"")
+
+
+def rule_refusals_that_core_has_no_part_in_are_like_the_request_too():
+    with Server(max_body=100) as server:
+        for name in EACH:
+            with server.connect() as client:
+                response = client.ask(post(b" " * 101, content_type="application/%s;ty=3" % name))
+                assert (response.status, response["Content-Type"]) == (413, "application/" + name)
+                assert b"m2m:dbg" in response.body
+            with server.connect() as client:
+                response = client.ask(get("/echo", "Accept: application/" + name, method="PATCH"))
+                assert (response.status, response["Content-Type"]) == (405, "application/" + name)
+
+
+def rule_an_answer_that_the_serialization_cannot_carry_is_5207():
+    with Server() as server, server.connect() as client:
+        response = client.ask(post('{"m2m:cin":{"con":1e400}}', "Accept: application/cbor", path="/back"))
+        assert (response.status, response["X-M2M-RSC"], response["Content-Type"]) == (406, "5207", "application/cbor")
+        assert b"m2m:dbg" in response.body and b"1e400" in response.body, response.body
+        response = client.ask(post('{"m2m:cin":{"con":"\\u0000"}}', "Accept: application/xml", path="/back"))
+        assert (response.status, response["X-M2M-RSC"]) == (406, "5207") and b"<m2m:dbg" in response.body, response.body
+        response = client.ask(get("/echo", "Accept: application/xml"))  # the echo is no content of the standard
+        assert (response.status, response["X-M2M-RSC"]) == (406, "5207")
+        response = client.ask(get("/etag/a", "Accept: application/xml"))
+        assert response.status == 406 and response["ETag"] is None
+        response = client.ask(get("/etag/a", "Accept: application/xml", 'If-None-Match: "a"'))
+        assert (response.status, response.body, response["Content-Type"]) == (304, b"", None)
+
+
+def rule_HEAD_has_the_length_of_the_serialization():
+    with Server() as server, server.connect() as client:
+        head = client.ask(get("/etag/t", "Accept: application/cbor", method="HEAD"), to_head=True)
+        full = client.ask(get("/etag/t", "Accept: application/cbor"))
+        assert full["Content-Type"] == "application/cbor" and full.body[0] & 0xE0 == 0xA0
+        assert (head["Content-Length"], head["ETag"]) == (full["Content-Length"], '"t"')
+        assert full["Content-Length"] == str(len(full.body))
+
+
+def rule_malformed_contents_are_4000_with_the_place():
+    bodies = {
+        "xml": (b"<", b"<m2m:cnt", b"<a/>", AS_XML[:-1], AS_XML + b"<x/>", AS_XML.replace(b"protocols", b"other"),
+                AS_XML.replace(b"m2m:cnt", b"cnt"), AS_XML.replace(b"m2m:cnt", b"m2m:nosuch"), b'{"m2m:cnt":{}}', AS_CBOR,
+                AS_XML.decode().encode("utf-16"), b"<?xml version='1.0' encoding='latin1'?>" + AS_XML,
+                AS_XML.replace(b"a b", b"\xff"), AS_XML.replace(b"a b", b"a\0b"), AS_XML.replace(b"a b", b"&nbsp;")),
+        "cbor": (b"\xff", b"\xa1", AS_CBOR[:-1], AS_CBOR + b"\0", b"\x1c", b"\xc1" + AS_CBOR, b"\xf7", AS_XML,
+                 AS_CBOR.replace(b"aa", b"a\xff"), AS_CBOR[:-1] + b"\xf9\x7e\x00", b'{"m2m:cnt":{}}',
+                 b"\xa2gm2m:cnt\xa0gm2m:cnt\xa0", b"\xa1\x07\xa0"),
+    }
+    with Server() as server, server.connect() as client:
+        for name, cases in bodies.items():
+            for body in cases:
+                response = client.ask(post(body, path="/back", content_type="application/%s;ty=3" % name))
+                assert (response.status, response["X-M2M-RSC"]) == (400, "4000"), (name, body)
+                assert response["Content-Type"] == "application/" + name and b"at byte" in response.body, response.body
+
+
+def rule_tricks_with_entities_are_refused_at_once():
+    lol = b'<!DOCTYPE l [<!ENTITY a "lol">' + b"".join(
+        b'<!ENTITY %c "%s">' % (98 + i, b"&%c;" % (97 + i) * 10) for i in range(9)) + b"]>"
+    with open("/etc/hostname", "rb") as secret:
+        secret = secret.read().strip() or b"?"
+    documents = (
+        lol + AS_XML.replace(b"a b", b"&j;"),
+        b'<!DOCTYPE l [<!ENTITY e SYSTEM "file:///etc/hostname">]>' + AS_XML.replace(b"a b", b"&e;"),
+        b'<!DOCTYPE l [<!ENTITY % e SYSTEM "http://127.0.0.1:1/x"> %e;]>' + AS_XML,
+        b'<!DOCTYPE l SYSTEM "file:///dev/zero">' + AS_XML,
+        b'<?xml-stylesheet href="http://127.0.0.1:1/"?><!DOCTYPE l>' + AS_XML,
+        AS_XML.replace(b" rn=", b" " + b" ".join(b'a%d="x"' % i for i in range(5000)) + b" rn="),
+    )
+    with Server() as server, server.connect() as client:
+        before = server.cpu_seconds()
+        for body in documents:
+            response = client.ask(post(body, path="/back", content_type="application/xml"))
+            assert response["X-M2M-RSC"] == "4000" and secret not in response.body, body[:80]
+        assert server.cpu_seconds() - before < 2
+
+
+def rule_contents_beyond_the_limits_are_4000():
+    deep = b"<a>" * 13 + b"x" + b"</a>" * 13
+    many = b"<a/>" * 101
+    xml = (b"<m2m:cin %s><con>%s</con></m2m:cin>" % (XMLNS.encode(), con) for con in (deep, many))
+    cbor = (b"\xa1gm2m:cin\xa1ccon" + con for con in (
+        b"\x81" * 13 + b"\0", b"\x9f" * 13 + b"\0" + b"\xff" * 13, b"\x98\x65" + b"\0" * 101, b"\x9f" + b"\0" * 101 + b"\xff",
+        b"\x9b" + b"\xff" * 8, b"\xbb" + b"\xff" * 8, b"\x7b" + b"\xff" * 8, b"\x9a\x7f\xff\xff\xff"))
+    with Server() as server, server.connect() as client:
+        for name, bodies in (("xml", xml), ("cbor", cbor)):
+            for body in bodies:
+                response = client.ask(post(body, path="/back", content_type="application/" + name))
+                assert response["X-M2M-RSC"] == "4000", (name, body[:80])
+        body = b"<m2m:cin %s><con>%s</con></m2m:cin>" % (XMLNS.encode(), b"x" * 90000)
+        response = client.ask(post(body, path="/back", content_type="application/xml"))
+        assert response.status == 200 and len(response.body) > 90000
 
 
 # ---- target ----

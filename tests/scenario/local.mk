@@ -5,11 +5,13 @@ TESTS += test_scenarios tests/scenario/torture.sh
 dist_check_SCRIPTS += tests/scenario/torture.sh
 test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scenario/run.h tests/scenario/refusals.c \
 	tests/scenario/parse.c tests/scenario/scenario.h tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c \
-	tests/scenario/world.c tests/scenario/world.h tests/scenario/transport.h tests/scenario/transport_core.c \
-	tests/scenario/transport_http.c tests/scenario/sink.c tests/scenario/sink.h tests/scenario/torture.c tests/scenario/torture.h tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h
+	tests/scenario/seeds.c tests/scenario/seeds.h tests/scenario/world.c tests/scenario/world.h tests/scenario/transport.h tests/scenario/transport_core.c \
+	tests/scenario/transport_http.c tests/scenario/sink.c tests/scenario/sink.h tests/scenario/skips.c tests/scenario/skips.h \
+	tests/scenario/torture.c tests/scenario/torture.h \
+	tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h
 test_scenarios_LDADD = libresources.a libbindings.a libcore.a libstore.a libschemas.a libbase.a \
-	$(HTTP_PARSER_LIBS) $(CURL_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS)
-EXTRA_DIST += tests/scenario/README.md tests/scenario/cells.txt tests/scenario/codes.txt tests/scenario/unseen.txt \
+	$(HTTP_PARSER_LIBS) $(CURL_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
+EXTRA_DIST += tests/scenario/README.md tests/scenario/cells.txt tests/scenario/codes.txt tests/scenario/skips.txt tests/scenario/unseen.txt \
 	tests/scenario/access.scn tests/scenario/addressing.scn tests/scenario/container.scn tests/scenario/cse_base.scn tests/scenario/discovery.scn tests/scenario/result_content_children.scn \
 	tests/scenario/etag.scn tests/scenario/groups.scn tests/scenario/limits.scn tests/scenario/expiration.scn tests/scenario/http.scn tests/scenario/instance.scn \
 	tests/scenario/node.scn tests/scenario/partial.scn tests/scenario/policies.scn tests/scenario/primitive.scn tests/scenario/refusals.scn \

@@ -1,6 +1,7 @@
 /* Carrying out a scenario's statements. */
 #include "tests/scenario/run.h"
 
+#include "tests/scenario/seeds.h"
 #include "tests/scenario/torture.h"
 
 #include <arpa/inet.h>
@@ -14,6 +15,8 @@ static void note_failure(struct run *run, const struct statement *statement, con
 	char text[3000];
 
 	vsnprintf(text, sizeof(text), format, arguments);
+	if (!run->torture && skips_take(run->skips, run->transport->name, run->path, run->scenario->title, text))
+		return;
 	strbuf_addf(&run->failure, "%s:%u: %.*s\n   %s\n", run->path, statement->line, STR_ARG(statement->text), text);
 }
 
@@ -83,6 +86,10 @@ static bool set_parameter(struct run *run, const struct statement *statement, co
 	if (str_eq(name, STR("if-match"))) {
 		exchange->accept_etag =
 			str_eq(text, STR("*")) ? text : arena_printf(&run->arena, "\"%.*s\"", STR_ARG(text));
+		return true;
+	}
+	if (str_eq(name, STR("rtu"))) {
+		exchange->response_targets = text;
 		return true;
 	}
 	if (parameter == PARAM_COUNT)
@@ -179,9 +186,11 @@ bool run_exchange(struct run *run, const struct statement *statement, const stru
 	const char *fault;
 
 	memset(reply, 0, sizeof(*reply));
+	if (run->seeds)
+		seeds_note_request(run->seeds, run->seed_name, exchange);
 	if (run->torture)
 		torture_begins(run, true);
-	fault = run->transport->perform(&run->world, exchange, &run->arena, reply);
+	fault = run->transport->perform(run->transport, &run->world, exchange, &run->arena, reply);
 	if (fault)
 		return run_break(run, statement, "%s", fault);
 	return take_reply(run, statement, exchange, reply);
@@ -390,6 +399,8 @@ static bool run_together(struct run *run, const struct statement *statement)
 	for (struct companion *c = first; c; c = c->next) {
 		const char *fault = core_submit(&run->world, &c->exchange, &run->arena, &c->reply, &c->flight);
 
+		if (run->seeds)
+			seeds_note_request(run->seeds, run->seed_name, &c->exchange);
 		if (fault)
 			return run_break(run, c->statement, "%s", fault);
 	}
@@ -522,6 +533,9 @@ static bool run_peer(struct run *run, const struct statement *statement)
 
 static bool run_clock(struct run *run, const struct statement *statement)
 {
+	if (run->seeds)
+		seeds_note_clock(run->seeds, run->seed_name, statement->kind == STATEMENT_STEP_CLOCK,
+				 statement->number);
 	world_settle(&run->world); /* what is due before */
 	if (statement->kind == STATEMENT_STEP_CLOCK)
 		clock_step_wall(&run->world.clock, statement->number);
@@ -597,7 +611,7 @@ bool run_scenario(struct run *run, struct schema *schema, bool sqlite)
 		return false;
 	}
 	for (const struct statement *statement = run->scenario->statements; statement; statement = statement->next)
-		if (!run_statement(run, statement) && !run->keeps_going)
+		if (!run_statement(run, statement) && run->failure.len && !run->keeps_going)
 			return false;
 	return run->failure.len == 0;
 }

@@ -4,6 +4,7 @@
 
 #include "tests/scenario/coverage.h"
 #include "tests/scenario/scenario.h"
+#include "tests/scenario/skips.h"
 #include "tests/scenario/transport.h"
 
 struct torture;
@@ -13,6 +14,7 @@ struct run {
 	const struct scenario *scenario;
 	const struct transport *transport;
 	struct coverage *coverage;
+	struct skips *skips;
 	struct world world;
 	struct arena arena;
 	struct variables variables;
@@ -24,6 +26,8 @@ struct run {
 	bool is_broken;		 /* something is wrong whatever is expected */
 	struct strbuf failure;	 /* lines; empty: all is well */
 	FILE *trace;		 /* NULL, or where every request and answer is printed */
+	const char *seeds;	 /* NULL, or the directory that seeds are written into */
+	char seed_name[60];
 };
 
 /* true if every expectation held; else run->failure says which did not. run_finish either way. */
@@ -35,7 +39,7 @@ bool run_prepare(struct run *run, const struct statement *statement, struct exch
 /* Sends it, has the answer inspected and noted. false: run->failure says why. */
 bool run_exchange(struct run *run, const struct statement *statement, const struct exchange *exchange,
 		  struct reply *reply);
-/* Adds "file:line: ..." to run->failure and returns false. */
+/* Adds "file:line: ..." to run->failure, unless it is among the skips, and returns false. */
 bool run_fail(struct run *run, const struct statement *statement, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same for what is a fault in a torture run as well. */

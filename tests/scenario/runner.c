@@ -11,8 +11,10 @@ struct options {
 	bool verbose;
 	bool no_coverage;
 	bool keeps_going;
-	unsigned stride;     /* of torture: every so many cases; 0: none */
-	const char *title;   /* only scenarios with this in their title */
+	unsigned stride;   /* of torture: every so many cases; 0: none */
+	const char *seeds; /* a directory: each scenario is run once, and seeds are written */
+	const char *title; /* only scenarios with this in their title */
+	const char *transport;
 	char directory[500]; /* of the scenarios */
 	char **files;
 	int file_count;
@@ -21,6 +23,7 @@ struct options {
 struct session {
 	struct schema *schema;
 	struct coverage coverage;
+	struct skips skips;
 	struct tap tap;
 	struct tally tally;
 	unsigned scenarios; /* tortured or left out */
@@ -43,10 +46,15 @@ static void run_one(struct session *session, const struct scenario_file *file, c
 		.scenario = scenario,
 		.transport = transport,
 		.coverage = &session->coverage,
+		.skips = &session->skips,
 		.keeps_going = session->options.keeps_going,
 		.trace = session->options.verbose ? stdout : NULL,
+		.seeds = session->options.seeds,
 	};
-	bool ok = run_scenario(&run, session->schema, sqlite);
+	bool ok;
+
+	snprintf(run.seed_name, sizeof(run.seed_name), "%.40s-%u", base_name(file->path), scenario->line);
+	ok = run_scenario(&run, session->schema, sqlite);
 
 	strbuf_add_char(&run.failure, '\0');
 	tap_point(&session->tap, ok, run.failure.ptr, "%s: %.*s [%s, %s]", base_name(file->path),
@@ -64,8 +72,12 @@ static void torture_one(struct session *session, const struct scenario_file *fil
 		.coverage = &session->coverage,
 		.trace = session->options.verbose ? stdout : NULL,
 	};
-	unsigned stride = session->options.stride, turn = session->scenarios++;
+	unsigned stride = session->options.stride, turn = session->scenarios;
 	struct strbuf failure = {0};
+
+	if (strchr(transport->name, '+')) /* another serialization asks nothing else of the store */
+		return;
+	session->scenarios++;
 
 	if (stride > 1 && turn % PLACES_IN_TURN) /* the cases are spread over the places as well */
 		return;
@@ -84,16 +96,16 @@ static void run_everywhere(struct session *session, const struct scenario_file *
 		bool sqlite;
 		unsigned needs;
 	} places[] = {
-		{&transport_core, false, ON_CORE | ON_MEMORY},
-		{&transport_core, true, ON_CORE | ON_SQLITE},
-		{&transport_http, false, ON_HTTP | ON_MEMORY},
-		{&transport_http, true, ON_HTTP | ON_SQLITE},
+		{&transport_core, false, ON_CORE | ON_MEMORY},	   {&transport_core, true, ON_CORE | ON_SQLITE},
+		{&transport_http, false, ON_HTTP | ON_MEMORY},	   {&transport_http, true, ON_HTTP | ON_SQLITE},
+		{&transport_http_xml, false, ON_HTTP | ON_MEMORY}, {&transport_http_cbor, false, ON_HTTP | ON_MEMORY},
 	};
 
 	if (session->options.title && !strstr(arena_cstr(&session->arena, scenario->title), session->options.title))
 		return;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if ((scenario->where & places[i].needs) == places[i].needs)
+		if ((scenario->where & places[i].needs) == places[i].needs && (i == 0 || !session->options.seeds) &&
+		    (!session->options.transport || strcmp(places[i].transport->name, session->options.transport) == 0))
 			(session->options.stride ? torture_one : run_one)(session, file, scenario, places[i].transport,
 									  places[i].sqlite);
 }
@@ -134,6 +146,20 @@ static int run_file(struct session *session, const char *path)
 	return 0;
 }
 
+static int read_skips(struct session *session)
+{
+	struct strbuf text = {0};
+	char path[600];
+	int status;
+
+	snprintf(path, sizeof(path), "%s/skips.txt", session->options.directory);
+	status = read_file(path, &text);
+	if (status == 0)
+		status = skips_parse(&session->skips, arena_copy(&session->arena, strbuf_str(&text)), &session->arena);
+	strbuf_finish(&text);
+	return status;
+}
+
 static int is_scenario(const struct dirent *entry)
 {
 	const char *dot = strrchr(entry->d_name, '.');
@@ -172,8 +198,10 @@ static int run_all(struct session *session)
 		if (run_file(session, session->options.files[i]) != 0)
 			status = -1;
 	if (session->options.file_count == 0 && !session->options.no_coverage && !session->options.title &&
-	    !session->options.stride)
+	    !session->options.transport && !session->options.stride) {
 		coverage_report(&session->coverage, &session->tap, session->options.directory);
+		skips_report(&session->skips, &session->tap);
+	}
 	return status;
 }
 
@@ -183,7 +211,7 @@ static int read_options(struct options *options, int argc, char **argv)
 	int option;
 
 	snprintf(options->directory, sizeof(options->directory), "%s/tests/scenario", source ? source : ".");
-	while ((option = getopt(argc, argv, "vckt:T:")) != -1) {
+	while ((option = getopt(argc, argv, "vcks:t:o:T:")) != -1) {
 		if (option == 'v')
 			options->verbose = true;
 		else if (option == 'c')
@@ -192,8 +220,12 @@ static int read_options(struct options *options, int argc, char **argv)
 			options->keeps_going = true;
 		else if (option == 'T')
 			options->stride = (unsigned)strtoul(optarg, NULL, 10);
+		else if (option == 's')
+			options->seeds = optarg;
 		else if (option == 't')
 			options->title = optarg;
+		else if (option == 'o')
+			options->transport = optarg;
 		else
 			return -1;
 	}
@@ -211,9 +243,9 @@ int main(int argc, char **argv)
 
 	if (read_options(&session.options, argc, argv) != 0) {
 		fprintf(stderr,
-			"usage: %s [-v] [-c] [-k] [-t WORDS] [-T STRIDE] [FILE ...]\n"
+			"usage: %s [-v] [-c] [-k] [-s DIRECTORY] [-t WORDS] [-o TRANSPORT] [-T STRIDE] [FILE ...]\n"
 			"-v prints every request and answer, -k goes on after a failure, -c leaves the coverage out, "
-			"-t picks titles, -T tortures: every STRIDEth case\n",
+			"-t picks titles, -o a transport, -s writes seeds for the fuzz targets, -T tortures: every STRIDEth case\n",
 			argv[0]);
 		return 2;
 	}
@@ -225,6 +257,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	coverage_init(&session.coverage, session.schema);
+	if (read_skips(&session) != 0)
+		return 2;
 	int status = run_all(&session);
 
 	if (session.options.stride)

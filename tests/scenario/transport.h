@@ -15,8 +15,9 @@ struct exchange {
 	struct str param[PARAM_COUNT]; /* ptr NULL: absent */
 	struct filter_item conditions[MAX_CONDITIONS];
 	unsigned condition_count;
-	struct str content; /* JSON; empty: none */
+	struct str content; /* JSON, unless there is a header Content-Type; empty: none */
 	struct str accept_etag;
+	struct str response_targets; /* as request.h has them */
 	struct header headers[MAX_HEADERS];
 	unsigned header_count;
 	struct peer peer;
@@ -35,12 +36,14 @@ struct reply {
 struct transport {
 	const char *name;
 	bool is_http;
+	bool asks;		   /* by Accept, for answers in its serialization */
+	const struct codec *codec; /* what contents travel in; NULL: they do not travel */
 	/* NULL, or why there is no answer. */
-	const char *(*perform)(struct world *world, const struct exchange *exchange, struct arena *arena,
-			       struct reply *reply);
+	const char *(*perform)(const struct transport *transport, struct world *world, const struct exchange *exchange,
+			       struct arena *arena, struct reply *reply);
 };
 
-extern const struct transport transport_core, transport_http;
+extern const struct transport transport_core, transport_http, transport_http_xml, transport_http_cbor;
 
 /* Over core only: a request that is under way while others are submitted. */
 struct flight {

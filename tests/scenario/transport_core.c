@@ -30,6 +30,7 @@ const char *core_submit(struct world *world, const struct exchange *exchange, st
 	req->filter.count = exchange->condition_count;
 	req->content = exchange->content;
 	req->accept_etag = exchange->accept_etag;
+	req->response_targets = exchange->response_targets;
 	req->peer = exchange->peer;
 	req->binding = "scenario";
 	cse_submit(world->cse, req, take_answer, flight);
@@ -48,15 +49,16 @@ bool core_wait(struct world *world, const struct flight *flight)
 	return flight->done;
 }
 
-static const char *perform_core(struct world *world, const struct exchange *exchange, struct arena *arena,
-				struct reply *reply)
+static const char *perform_core(const struct transport *transport, struct world *world, const struct exchange *exchange,
+				struct arena *arena, struct reply *reply)
 {
 	struct flight flight;
 	const char *fault = core_submit(world, exchange, arena, reply, &flight);
 
+	(void)transport;
 	if (fault)
 		return fault;
 	return core_wait(world, &flight) ? NULL : "no answer";
 }
 
-const struct transport transport_core = {"core", false, perform_core};
+const struct transport transport_core = {.name = "core", .perform = perform_core};

@@ -131,10 +131,11 @@ static bool has_header(const struct exchange *exchange, struct str name)
 	return false;
 }
 
-static void add_request(struct strbuf *out, const struct exchange *exchange, struct arena *arena)
+static void add_request(struct strbuf *out, const struct transport *transport, const struct exchange *exchange,
+			struct str content, struct arena *arena)
 {
 	static const char *const methods[] = {"", "POST", "GET", "PUT", "DELETE", "POST"};
-	bool has_body = exchange->content.len && exchange->op != OP_RETRIEVE;
+	bool has_body = content.len && exchange->op != OP_RETRIEVE;
 	struct str ty = exchange->param[PARAM_resourceType];
 
 	strbuf_addf(out, "%s ", methods[exchange->op]);
@@ -146,17 +147,22 @@ static void add_request(struct strbuf *out, const struct exchange *exchange, str
 	for (unsigned i = 0; i < exchange->header_count; i++)
 		strbuf_addf(out, "%.*s: %.*s\r\n", STR_ARG(exchange->headers[i].name),
 			    STR_ARG(exchange->headers[i].value));
+	if (exchange->response_targets.ptr)
+		strbuf_addf(out, "X-M2M-RTU: %.*s\r\n", STR_ARG(exchange->response_targets));
 	if (exchange->accept_etag.ptr)
 		strbuf_addf(out, "If-Match: %.*s\r\n", STR_ARG(exchange->accept_etag));
 	if (ty.ptr)
-		strbuf_addf(out, "Content-Type: application/vnd.onem2m-res+json;ty=%.*s\r\n", STR_ARG(ty));
+		strbuf_addf(out, "Content-Type: application/vnd.onem2m-res+%s;ty=%.*s\r\n", transport->codec->name,
+			    STR_ARG(ty));
 	else if (has_body && !has_header(exchange, STR("Content-Type")))
-		STRBUF_LIT(out, "Content-Type: application/json\r\n");
+		strbuf_addf(out, "Content-Type: application/%s\r\n", transport->codec->name);
+	if (transport->asks && !has_header(exchange, STR("Accept")))
+		strbuf_addf(out, "Accept: application/%s\r\n", transport->codec->name);
 	if (has_body || exchange->op == OP_CREATE || exchange->op == OP_UPDATE)
-		strbuf_addf(out, "Content-Length: %zu\r\n", exchange->content.len);
+		strbuf_addf(out, "Content-Length: %zu\r\n", content.len);
 	STRBUF_LIT(out, "\r\n");
 	if (has_body)
-		strbuf_add_str(out, exchange->content);
+		strbuf_add_str(out, content);
 }
 
 /* ---- reading ---- */
@@ -316,19 +322,70 @@ static const char *converse(struct world *world, struct client *client, struct s
 	return client->reply->rsc ? NULL : "no X-M2M-RSC in the answer";
 }
 
-static const char *perform_http(struct world *world, const struct exchange *exchange, struct arena *arena,
-				struct reply *reply)
+/* ---- serializations ---- */
+
+static const char *encode(const struct transport *transport, const struct world *world, const struct exchange *exchange,
+			  struct arena *arena, struct str *content)
+{
+	struct decode_error error = {0};
+	struct strbuf out = {0};
+	int status;
+
+	*content = exchange->content;
+	if (!content->len || transport->codec == &codec_json || has_header(exchange, STR("Content-Type")))
+		return NULL;
+	status = transport->codec->encode(world->schema, CODEC_CONTENT, *content, arena, &out, &error);
+	*content = arena_copy(arena, strbuf_str(&out));
+	strbuf_finish(&out);
+	return status == 0 ? NULL : arena_printf(arena, "content cannot be encoded: %s%c", error.message, 0).ptr;
+}
+
+/* An answer, errors too, is in the request's serialization, unless the scenario asks for another. */
+static bool is_expected(const struct transport *transport, const struct exchange *exchange, const struct codec *codec)
+{
+	if (has_header(exchange, STR("Accept")) || (!transport->asks && has_header(exchange, STR("Content-Type"))))
+		return codec != NULL;
+	return codec == transport->codec;
+}
+
+static const char *decode(const struct transport *transport, const struct world *world, const struct exchange *exchange,
+			  struct arena *arena, struct reply *reply)
+{
+	static const struct decode_limits limits = {.bytes = 1 << 24, .depth = 64, .tokens = 1 << 20};
+	struct str type = reply_header(reply, STR("Content-Type"));
+	const struct codec *codec = codec_of_media_type(str_split(&type, ';'));
+	struct doc *doc = arena_zalloc(arena, sizeof(*doc));
+	struct decode_error error;
+
+	if (!reply->content.len)
+		return NULL;
+	if (!is_expected(transport, exchange, codec))
+		return "the answer is not in the serialization that was asked for";
+	if (codec->decode(world->schema, CODEC_CONTENT, reply->content, &limits, arena, doc, &error) != 0)
+		return arena_printf(arena, "answer cannot be decoded: %s%c", error.message, 0).ptr;
+	reply->content = doc->text;
+	return NULL;
+}
+
+static const char *perform_http(const struct transport *transport, struct world *world, const struct exchange *exchange,
+				struct arena *arena, struct reply *reply)
 {
 	struct client client = {.watch = {client_ready, -1}, .arena = arena, .reply = reply};
 	struct strbuf bytes = {0};
-	const char *fault = "cannot connect";
+	struct str content;
+	const char *fault = encode(transport, world, exchange, arena, &content);
 
+	if (fault)
+		return fault;
+	fault = "cannot connect";
 	client.watch.fd = connect_to(world);
 	if (client.watch.fd >= 0 && loop_watch(world->loop, &client.watch, EPOLLIN) == 0) {
 		http_parser_init(&client.parser, HTTP_RESPONSE);
 		client.parser.data = &client;
-		add_request(&bytes, exchange, arena);
+		add_request(&bytes, transport, exchange, content, arena);
 		fault = converse(world, &client, strbuf_str(&bytes));
+		if (!fault)
+			fault = decode(transport, world, exchange, arena, reply);
 		loop_unwatch(world->loop, &client.watch);
 	}
 	if (client.watch.fd >= 0)
@@ -348,4 +405,6 @@ struct str reply_header(const struct reply *reply, struct str name)
 	return (struct str){0};
 }
 
-const struct transport transport_http = {"http", true, perform_http};
+const struct transport transport_http = {"http", true, false, &codec_json, perform_http};
+const struct transport transport_http_xml = {"http+xml", true, true, &codec_xml, perform_http};
+const struct transport transport_http_cbor = {"http+cbor", true, true, &codec_cbor, perform_http};

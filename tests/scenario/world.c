@@ -23,6 +23,8 @@ static const struct cse_config defaults = {
 	.max_requests = 100,
 	.notify_timeout_s = 10,
 	.poll_timeout_s = 60,
+	.result_persistence_s = 3600,
+	.most_deferred = 1000,
 	.notify_max_age_s = 86400,
 	.notify_retry_longest_s = 60,
 	.notify_most_queued = 1000,
@@ -149,7 +151,8 @@ static bool wants_failing_store(const struct scenario *scenario)
 
 static int open_http(struct world *world)
 {
-	static const struct binding_config config = {
+	const struct binding_config config = {
+		.schema = world->schema,
 		.listen = "127.0.0.1:0",
 		.root = "",
 		.cors_origins = "",
@@ -239,7 +242,7 @@ static int open_all(struct world *world, bool http)
 /* Without a trace only what an operator must act on is shown, and not even that where the store fails on purpose. */
 static int open_log(struct world *world, FILE *trace)
 {
-	world->log = (struct log){trace ? LOG_DEBUG : LOG_ERROR, LOG_TEXT, trace ? trace : stderr};
+	world->log = (struct log){.level = trace ? LOG_DEBUG : LOG_ERROR, .out = trace ? trace : stderr};
 	if (trace || !world->may_fail)
 		return 0;
 	world->silence = fopen("/dev/null", "we");

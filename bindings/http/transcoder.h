@@ -1,0 +1,27 @@
+/* transcoder: contents from their canonical form to a serialization and back, with memory of its own that is used again
+ * and again. Core does not know what a content travels as. */
+#ifndef BINDINGS_HTTP_TRANSCODER_H
+#define BINDINGS_HTTP_TRANSCODER_H
+
+#include "cse/base/arena.h"
+#include "cse/base/strbuf.h"
+#include "schemas/codec/codec.h"
+
+struct transcoder {
+	const struct schema *schema;
+	struct arena arena;
+	struct strbuf bytes;
+};
+
+void transcoder_init(struct transcoder *transcoder, const struct schema *schema);
+void transcoder_finish(struct transcoder *transcoder);
+
+/* A content's bytes. They are json itself, or stay valid until the next call. ptr NULL: the serialization cannot carry
+ * it, *error says what. */
+struct str transcoder_encode(struct transcoder *transcoder, const struct codec *codec, struct str json,
+			     struct decode_error *error);
+/* The canonical form, likewise. ptr NULL: bytes are malformed. Bytes that are to be JSON are not looked at. */
+struct str transcoder_decode(struct transcoder *transcoder, const struct codec *codec, struct str bytes,
+			     const struct decode_limits *limits, struct decode_error *error);
+
+#endif
