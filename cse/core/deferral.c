@@ -100,8 +100,8 @@ bool deferral_read(struct deferral *deferral, struct arena *arena)
 	param = value_member(root, STR("param"));
 	if (value_is_absent(due) || value_i64(due, &deferral->due_us) != 0 || value_is_absent(param))
 		return false;
-	from = text_of(value_member(param, STR("fr")), arena);
-	identifier = text_of(value_member(param, STR("rqi")), arena);
+	from = text_of(value_member(param, str_of(parameter_defs[PARAM_from].short_name)), arena);
+	identifier = text_of(value_member(param, str_of(parameter_defs[PARAM_requestIdentifier].short_name)), arena);
 	texts = xmalloc(from.len + identifier.len + 1);
 	memcpy(texts, from.len ? from.ptr : "", from.len);
 	memcpy(texts + from.len, identifier.len ? identifier.ptr : "", identifier.len);
