@@ -147,7 +147,8 @@ static bool judge_limits(struct run *run, const struct statement *statement, con
 {
 	const struct decode_limits *limits = &run->world.config.decode;
 
-	if (exchange->content.len && rsc_is_success((enum rsc)reply->rsc) &&
+	/* An acknowledgement says only that the request came. */
+	if (exchange->content.len && rsc_is_success((enum rsc)reply->rsc) && reply->rsc != RSC_ACCEPTED &&
 	    !decodes(exchange->content, limits->bytes, limits->depth, limits->tokens))
 		return run_break(run, statement, "content beyond a limit is answered %d", reply->rsc);
 	return reply->rsc != RSC_INTERNAL_SERVER_ERROR ||
