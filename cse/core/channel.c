@@ -225,7 +225,7 @@ void channel_finish(struct channel *channel)
 	}
 }
 
-void cse_end_polls(struct cse *cse)
+void polls_stop(struct cse *cse)
 {
 	struct list *polls = &cse->outgoings.polls;
 

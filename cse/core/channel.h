@@ -30,4 +30,7 @@ enum rsc channel_poll(struct request *req, struct channel *channel);
 enum rsc channel_answer(struct request *req, struct channel *channel);
 
 
+/* Every parked poll ends, and from now on none is parked. */
+void polls_stop(struct cse *cse);
+
 #endif

@@ -1,6 +1,7 @@
 /* One CSE: from opening to closing, and the check of its own consistency. */
 #include "cse/core/cse.h"
 
+#include "cse/core/channel.h"
 #include "cse/core/state.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@ static void init(struct cse *cse)
 	tree_init(&cse->tree);
 	cse->policies.seed = cse->tree.seed;
 	instance_cache_init(&cse->cache, cse->config.cache_bytes);
+	list_init(&cse->held);
 	list_init(&cse->dirty_instances);
 	references_start(&cse->references, cse);
 	fans_start(&cse->fans, cse);
@@ -137,6 +139,12 @@ void cse_set_limits(struct cse *cse, const struct cse_config *config)
 	own->default_mni = config->default_mni;
 	own->default_mbs = config->default_mbs;
 	own->default_mia = config->default_mia;
+}
+
+void cse_end_waiting(struct cse *cse)
+{
+	polls_stop(cse);
+	held_stop(cse);
 }
 
 bool cse_is_idle(const struct cse *cse)

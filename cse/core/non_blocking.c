@@ -13,6 +13,7 @@ enum {
 	SECOND_US = 1000000,
 	RETRY_US = SECOND_US, /* after a result could not be stored */
 	MOST_RESPONSE_TARGETS = 20,
+	LONGEST_HOLD_US = 600 * SECOND_US, /* of a blocking request */
 };
 
 /* TS-0004 6.3.4.2.10 */
@@ -257,6 +258,54 @@ void non_blocking_settle(struct request *operation)
 	store_result(req, operation, resource);
 	notify_result(req, operation, deferral);
 	commit_finish(cse->committer, req);
+}
+
+/* ---- blocking requests with a time ---- */
+
+/* In the request's arena. */
+struct held {
+	struct list link; /* in cse->held */
+	struct timer timer;
+	struct request *req;
+};
+
+static struct request *release_held(struct held *held)
+{
+	list_remove(&held->link);
+	loop_timer_cancel(held->req->cse->loop, &held->timer);
+	return held->req;
+}
+
+static void held_is_due(struct timer *timer)
+{
+	dispatch(release_held(container_of(timer, struct held, timer)));
+}
+
+enum rsc blocking_hold(struct request *req, int64_t due_us)
+{
+	int64_t left_us = due_us - req->received_us;
+	struct held *held;
+
+	if (left_us > LONGEST_HOLD_US)
+		return req_fail(req, RSC_BAD_REQUEST,
+				"operationExecutionTime (oet): so late a time goes with non-blocking requests only");
+	if (left_us > request_time_left(req, left_us))
+		return req_fail(req, RSC_BAD_REQUEST, "operationExecutionTime (oet): after the request has expired");
+	held = arena_zalloc(&req->arena, sizeof(*held));
+	held->req = req;
+	held->timer.fire = held_is_due;
+	list_push(&req->cse->held, &held->link);
+	loop_timer_set(req->cse->loop, &held->timer, left_us);
+	return RSC_PENDING;
+}
+
+void held_stop(struct cse *cse)
+{
+	while (!list_empty(&cse->held)) {
+		struct request *req = release_held(container_of(cse->held.next, struct held, link));
+
+		dispatch_end(req, req_fail(req, RSC_REQUEST_TIMEOUT, "the CSE stops"));
+	}
 }
 
 /* ---- accepting ---- */

@@ -25,6 +25,8 @@ struct deferral {
 
 /* Recv-3.0: makes the <request> and the acknowledgement; the code, which is a success or a refusal. */
 enum rsc non_blocking_accept(struct request *req, bool is_asynchronous);
+/* A blocking request whose time is later: RSC_PENDING, and it goes on then. */
+enum rsc blocking_hold(struct request *req, int64_t due_us);
 /* Is one with this originator and identifier pending? */
 bool non_blocking_is_pending(const struct cse *cse, struct str from, struct str identifier);
 /* What it has changed was taken back: is it to be performed again? Not if its <request> could not be stored either. */

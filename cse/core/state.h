@@ -32,6 +32,7 @@ struct cse {
 	struct outgoings outgoings;
 	struct notifier notifier;
 	struct list gatherings;
+	struct list held;     /* blocking requests whose time is later: non_blocking.c */
 	struct map deferrals; /* requests acknowledged and not performed yet: non_blocking.c */
 	struct map blocks;    /* resources whose UPDATE is held back: blocking.c */
 	struct expiry_heap expiries;
@@ -92,6 +93,9 @@ struct request *request_internal(struct cse *cse, enum operation op);
 /* address.c */
 const struct virtual_hooks *virtual_find(const struct cse *cse, const char *long_name);
 const char *operation_name(enum operation op);
+
+/* non_blocking.c: what is held ends. */
+void held_stop(struct cse *cse);
 
 /* retrieve.c */
 enum rsc check_instance_access(struct request *req);

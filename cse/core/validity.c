@@ -246,20 +246,18 @@ enum rsc check_validity(struct request *req)
 	return RSC_NONE;
 }
 
-/* May the operation wait, and is it to? */
-static bool is_due_later(const struct request *req)
+/* Is the operation to wait for its time? */
+static bool is_due_later(const struct request *req, int64_t *due_us)
 {
-	int64_t due;
-
 	return request_has(req, PARAM_operationExecutionTime) &&
-	       timestamp_parse_abs_rel(req->param[PARAM_operationExecutionTime], req->received_us, &due) == 0 &&
-	       due > req->received_us;
+	       timestamp_parse_abs_rel(req->param[PARAM_operationExecutionTime], req->received_us, due_us) == 0 &&
+	       *due_us > req->received_us;
 }
 
 /* Recv-2.0. A flexible request is performed at once unless its time is later. */
 enum rsc check_response_type(struct request *req)
 {
-	int64_t type = RESPONSE_BLOCKING;
+	int64_t type = RESPONSE_BLOCKING, due_us;
 
 	if (request_has(req, PARAM_responseType) && (str_to_i64(req->param[PARAM_responseType], &type) != 0 ||
 						     type < RESPONSE_NON_BLOCKING_SYNCH || type > RESPONSE_NONE))
@@ -269,10 +267,9 @@ enum rsc check_response_type(struct request *req)
 				"responseType (rt): targets for the result go with nonBlockingRequestAsynch");
 	if (type == RESPONSE_NON_BLOCKING_SYNCH || type == RESPONSE_NON_BLOCKING_ASYNCH)
 		return non_blocking_accept(req, type == RESPONSE_NON_BLOCKING_ASYNCH);
-	if (!is_due_later(req))
+	if (!is_due_later(req, &due_us))
 		return RSC_NONE;
 	if (type != RESPONSE_FLEX_BLOCKING)
-		return req_fail(req, RSC_BAD_REQUEST,
-				"operationExecutionTime (oet): a later time goes with non-blocking requests only");
+		return blocking_hold(req, due_us);
 	return non_blocking_accept(req, req->response_targets.ptr != NULL);
 }
