@@ -40,6 +40,7 @@ static const struct binding_config config = {
 static struct server *shared_server(void)
 {
 	static struct server server;
+	static struct binding_config with_schema;
 	char message[200];
 
 	if (server.loop)
@@ -51,7 +52,9 @@ static struct server *shared_server(void)
 	if (schema_load_builtin(server.schema, message, sizeof(message)) < 0)
 		fuzz_give_up("schema", STR(""), message);
 	server.cse = fake_core_create(server.loop, &server.log, server.schema);
-	if (binding_find("http")->open(server.cse, server.loop, &config, &server.front, message, sizeof(message)) < 0)
+	with_schema = config;
+	with_schema.schema = server.schema;
+	if (binding_find("http")->open(server.cse, server.loop, &with_schema, &server.front, message, sizeof(message)) < 0)
 		fuzz_give_up("http", STR(""), message);
 	return &server;
 }

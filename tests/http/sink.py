@@ -16,6 +16,7 @@ class Client:
 
     def __init__(self, **options):
         self.options = ["%s=%s" % pair for pair in options.items()]
+        self.may_end = None  # a hop of which it does not matter whether it ended before it was cancelled
 
     def __enter__(self):
         default = os.path.join(os.environ.get("top_builddir", "."), "http_test_client")
@@ -29,6 +30,8 @@ class Client:
         status = self.process.wait(PATIENCE)
         rest = self.process.stdout.read()
         self.process.stdout.close()
+        if self.may_end and rest.startswith("done\t%s\t" % self.may_end) and rest.count("\n") == 1:
+            rest = ""
         assert kind or (status == 0 and rest == ""), "client ended with %s, %r" % (status, rest)
 
     def tell(self, *lines):

@@ -459,6 +459,7 @@ def ask(data, close=False, **options):
                 done.goes_on = True
             except (AssertionError, ConnectionResetError):
                 done.goes_on = False
+            client.may_end = "b"
             client.tell("cancel\tb")
             return done
 

@@ -79,7 +79,7 @@ def _():
 @rule("the resource type does what its scenario says")
 def _():
     built()
-    said = sh("./test_scenarios ../tests/scenario/valve.scn", cwd=BUILD)
+    said = sh("top_srcdir=.. ./test_scenarios ../tests/scenario/valve.scn", cwd=BUILD)
     expect(said.count("\nok ") + said.startswith("ok ") >= 8, said)
     expect("mostOpening" in sh("./copse describe valve", cwd=BUILD), "describe")
 

@@ -117,7 +117,9 @@ int main(int argc, char **argv)
 		for (size_t i = 0; (type = schema_type_at(e.schema, i)) != NULL; i++)
 			emit_type(&e, strcmp(type->space, M2M_SPACE) == 0 ? M2M_SPACE : type->short_name, type);
 		for (size_t i = 0; (name = shape_root_at(i, &shape)) != NULL; i++)
-			emit_root(&e, name, &shape);
+			if (!shape.kind.is_list ||
+			    shape.kind.base != KIND_COMPLEX) /* which is no root element of XML */
+				emit_root(&e, name, &shape);
 	}
 	strbuf_finish(&e.text);
 	schema_destroy(e.schema);

@@ -191,7 +191,8 @@ static void a_point_in_time_is_absolute_or_from_now(void **state)
 {
 	const int64_t now = parsed("20260101T000000");
 	static const char *const wrong[] = {
-		"", "x", "1.5", "20141003T11203", "9223372036854775807", "9223372036854775", "P9000Y", "PT", "+5"};
+		"",	  "x",	"1.", "1.x", ".5", "20141003T11203", "9223372036854775807", "9223372036854775",
+		"P9000Y", "PT", "+5"};
 	int64_t us;
 
 	(void)state;
@@ -199,6 +200,8 @@ static void a_point_in_time_is_absolute_or_from_now(void **state)
 	assert_int_equal(us, now + SECOND);
 	assert_int_equal(timestamp_parse_abs_rel(STR("3600000"), now, &us), 0);
 	assert_int_equal(us, now + 3600 * SECOND);
+	assert_int_equal(timestamp_parse_abs_rel(STR("1500.9"), now, &us), 0);
+	assert_int_equal(us, now + 3 * SECOND / 2);
 	assert_int_equal(timestamp_parse_abs_rel(STR("-1000"), now, &us), 0);
 	assert_int_equal(us, now - SECOND);
 	assert_int_equal(timestamp_parse_abs_rel(STR("PT10S"), now, &us), 0);
