@@ -249,7 +249,8 @@ static void print_roots(const struct document *document)
 	const char *name;
 
 	for (size_t i = 0; (name = shape_root_at(i, &shape)) != NULL; i++)
-		print_root(document, name, &shape);
+		if (!shape.kind.is_list || shape.kind.base != KIND_COMPLEX) /* several objects have no root element */
+			print_root(document, name, &shape);
 	for (size_t i = 0; (type = schema_type_at(document->schema, i)) != NULL; i++) {
 		if (strcmp(type->space_uri, M2M_NAMESPACE) != 0)
 			continue;

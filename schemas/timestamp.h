@@ -16,7 +16,8 @@ size_t timestamp_print(char out[TIMESTAMP_SIZE], int64_t wall_us);
 /* PnDTnHnMnS and so on (years of 365, months of 30 days) into microseconds. -1 on a wrong form. */
 WARN_UNUSED int duration_parse(struct str text, int64_t *us);
 
-/* Absolute timestamp, milliseconds from now (a fraction of one is dropped), or a duration from now: the point in time. */
+/* Absolute timestamp, milliseconds from now (a fraction of one is dropped) or a duration from now: the point in time.
+ */
 WARN_UNUSED int timestamp_parse_abs_rel(struct str text, int64_t now_us, int64_t *wall_us);
 
 #endif

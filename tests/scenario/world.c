@@ -364,9 +364,10 @@ void world_settle(struct world *world)
 	}
 }
 
-bool world_may_wait(const struct world *world)
+bool world_may_wait(struct world *world)
 {
-	return world->sink.hanging_count || world->is_patient;
+	/* What the store has failed may leave something to be waited for. */
+	return world->sink.hanging_count || world->is_patient || (world->is_strained && !world_failures_left(world));
 }
 
 void world_pass_time(struct world *world, int round)

@@ -54,7 +54,7 @@ unsigned world_failures_left(struct world *world);
 void world_settle(struct world *world);
 void world_advance(struct world *world, int64_t us);
 /* Does what is waited for come only as time passes? */
-bool world_may_wait(const struct world *world);
+bool world_may_wait(struct world *world);
 /* In a round of waiting for an answer: behind a target that hangs, time goes by. */
 void world_pass_time(struct world *world, int round);
 
