@@ -80,7 +80,7 @@ def _():
 def _():
     built()
     said = sh("top_srcdir=.. ./test_scenarios ../tests/scenario/valve.scn", cwd=BUILD)
-    expect(said.count("\nok ") + said.startswith("ok ") >= 8, said)
+    expect(said.count("\nok ") + said.startswith("ok ") >= 7, said)
     expect("mostOpening" in sh("./copse describe valve", cwd=BUILD), "describe")
 
 
