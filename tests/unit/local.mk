@@ -49,7 +49,7 @@ check_PROGRAMS += test_commit
 TESTS += test_commit
 test_commit_SOURCES = tests/unit/test_commit.c
 test_commit_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
-	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
+	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm -lpthread
 
 # access control
 check_PROGRAMS += test_originator test_policy_model
@@ -59,21 +59,21 @@ test_originator_LDADD = libcore.a libbase.a -lcmocka
 test_policy_model_SOURCES = tests/unit/test_policy_model.c tests/unit/policy_maker.c tests/unit/policy_maker.h \
 	tests/unit/policy_oracle.c tests/unit/policy_oracle.h
 test_policy_model_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
-	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
+	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm -lpthread
 
 # fan-out
 check_PROGRAMS += test_fanout
 TESTS += test_fanout
 test_fanout_SOURCES = tests/unit/test_fanout.c
 test_fanout_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
-	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
+	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm -lpthread
 
 # filter criteria and the catalog
 check_PROGRAMS += test_filter
 TESTS += test_filter
 test_filter_SOURCES = tests/unit/test_filter.c
 test_filter_LDADD = libresources.a libcore.a libstore.a libschemas.a libbase.a \
-	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) -lpthread
+	-lcmocka $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm -lpthread
 
 # bindings
 check_PROGRAMS += test_guard
