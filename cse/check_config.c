@@ -7,7 +7,7 @@ int command_check_config(int argc, char **argv)
 	struct arguments arguments;
 	char message[MESSAGE_SIZE];
 	struct schema *schema;
-	int code = command_read(argc, argv, 0, &arguments, &config);
+	int code = command_read(argc, argv, &(struct takes){0}, &arguments, &config);
 
 	if (code != 0)
 		return code;

@@ -94,12 +94,14 @@ static int store_number(void *field, const struct config_option *option, struct 
 	return 0;
 }
 
-static bool has_control(struct str text)
+/* Can a line of the file carry the value? There, blanks around a value do not count, and ` ;` begins a comment. */
+static bool fits_in_line(struct str text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
-			return true;
-	return false;
+		if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f ||
+		    (text.ptr[i] == ';' && (i == 0 || text.ptr[i - 1] == ' ')))
+			return false;
+	return text.len == 0 || (text.ptr[0] != ' ' && text.ptr[text.len - 1] != ' ');
 }
 
 /* Puts a value into its field if the option allows it. text lives as long as the configuration. */
@@ -108,7 +110,7 @@ static int store_value(struct config *config, const struct config_option *option
 	void *field = (char *)config + option->offset;
 	struct str view = str_of(text);
 
-	if (has_control(view))
+	if (!fits_in_line(view))
 		return -1;
 	switch (option->type) {
 	case CONFIG_TEXT:
@@ -327,4 +329,35 @@ int config_check(struct config *config, char *message, size_t size)
 	return fail(message, size, "%s: expiration.default: %s is more than expiration.max, %s",
 		    config->source[KEY_expiration_default], config->text[KEY_expiration_default],
 		    config->text[KEY_expiration_max]);
+}
+
+static size_t field_size(const struct config_option *option)
+{
+	return option->type == CONFIG_CHOICE  ? sizeof(CONFIG_FIELD_CHOICE)
+	       : option->type == CONFIG_YESNO ? sizeof(CONFIG_FIELD_YESNO)
+					      : sizeof(CONFIG_FIELD_COUNT);
+}
+
+static void add_name(struct strbuf *list, const struct config_option *option)
+{
+	char name[80];
+
+	config_key_name(option, name, sizeof(name));
+	strbuf_addf(list, "%s%s", list->len ? "," : "", name);
+}
+
+void config_take_live(struct config *config, const struct config *fresh, struct strbuf *taken, struct strbuf *waiting)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const struct config_option *option = &config_options[i];
+
+		if (strcmp(config->text[i], fresh->text[i]) == 0)
+			continue;
+		add_name(option->is_live ? taken : waiting, option);
+		if (!option->is_live)
+			continue;
+		ASSERT(option->type != CONFIG_TEXT);
+		memcpy((char *)config + option->offset, (const char *)fresh + option->offset, field_size(option));
+		config->text[i] = arena_cstr(&config->arena, str_of(fresh->text[i]));
+	}
 }

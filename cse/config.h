@@ -46,6 +46,7 @@ struct config_option {
 	const char *words;		/* CHOICE: comma separated */
 	bool (*check)(struct str text); /* TEXT: NULL allows everything */
 	const char *allowed;		/* TEXT: what it may be, in words */
+	bool is_live;			/* a running server takes a new value; a number or a choice */
 };
 
 struct config_section {
@@ -65,6 +66,11 @@ WARN_UNUSED int config_read_environment(struct config *config, char *const *envi
 WARN_UNUSED int config_set(struct config *config, const char *assignment, char *message, size_t size);
 /* What no single value shows; to be called last. A default that a smaller limit rules out follows the limit. */
 WARN_UNUSED int config_check(struct config *config, char *message, size_t size);
+
+/* Takes the values of live options over from fresh. The names of what changed so are added to taken, of what differs
+ * and needs another start to waiting, comma separated. */
+struct strbuf;
+void config_take_live(struct config *config, const struct config *fresh, struct strbuf *taken, struct strbuf *waiting);
 
 /* Writes a value's limits ("a whole number from 1 to 5") / the key ("http.max-body") / its variable
  * ("COPSE_HTTP_MAX_BODY"). */

@@ -151,6 +151,7 @@ static bool is_network_list(struct str text)
 #define WORDS(list) .words = (list)
 #define RANGE(least, most) .min = (least), .max = (most)
 #define NOTHING .words = NULL
+#define LIVE .is_live = true,
 
 const struct config_option config_options[KEY_COUNT] = {
 #define SECTION(name, help)

@@ -41,7 +41,8 @@ void config_print_sample(FILE *out)
 		if (section)
 			fprintf(out, "\n# %s\n[%s]\n", section->help, section->name);
 		config_allowed(option, allowed, sizeof(allowed));
-		fprintf(out, "\n# %s\n# Allowed: %s.\n# ", option->help, allowed);
+		fprintf(out, "\n# %s\n# Allowed: %s.%s\n# ", option->help, allowed,
+			option->is_live ? " A running server takes it on SIGHUP." : "");
 		print_key(option, out);
 		fprintf(out, " = %s\n", option->default_text);
 	}
@@ -68,7 +69,7 @@ void config_print_markdown(FILE *out)
 		print_cell(allowed, out);
 		fputs(" | ", out);
 		print_cell(option->help, out);
-		fputs(" |\n", out);
+		fputs(option->is_live ? " *Live.* |\n" : " |\n", out);
 	}
 }
 
@@ -100,6 +101,6 @@ void config_print_man(FILE *out)
 		print_roff(allowed, out);
 		fputs(". Default: ", out);
 		print_roff(option->default_text[0] ? option->default_text : "nothing", out);
-		fputs(".\n", out);
+		fputs(option->is_live ? ".\nA running server takes it on SIGHUP.\n" : ".\n", out);
 	}
 }

@@ -218,16 +218,6 @@ static void describe_parameters(const struct table *out, const char *title, cons
 }
 
 /* By long name, short name or the name of the root member. */
-static const struct type_def *find_type(const struct schema *schema, const char *name)
-{
-	const struct type_def *type;
-
-	for (size_t i = 0; (type = schema_type_at(schema, i)) != NULL; i++)
-		if (strcmp(name, type->name) == 0 || strcmp(name, type->short_name) == 0)
-			return type;
-	return schema_type_by_root(schema, str_of(name));
-}
-
 static void describe_every_type(const struct table *out, const struct schema *schema)
 {
 	const struct type_def *type;
@@ -258,15 +248,15 @@ static int describe(const struct schema *schema, const struct arguments *argumen
 	struct table out = {.out = stdout,
 			    .is_markdown = arguments->format && strcmp(arguments->format, "markdown") == 0};
 	printer *print = printer_of(arguments->format);
-	bool is_all = arguments->operand && strcmp(arguments->operand, "all") == 0;
+	bool is_all = arguments->operand[0] && strcmp(arguments->operand[0], "all") == 0;
 	const struct type_def *type;
 	char message[MESSAGE_SIZE];
 
-	if (print && (is_all || !arguments->operand)) {
+	if (print && (is_all || !arguments->operand[0])) {
 		print(schema, NULL, stdout);
 		return 0;
 	}
-	if (!arguments->operand) {
+	if (!arguments->operand[0]) {
 		describe_types(&out, schema);
 		describe_parameters(&out, "Request parameters", parameter_defs, PARAM_COUNT);
 		describe_parameters(&out, "Filter criteria", condition_defs, FILTER_COUNT);
@@ -276,7 +266,7 @@ static int describe(const struct schema *schema, const struct arguments *argumen
 		describe_every_type(&out, schema);
 		return 0;
 	}
-	type = find_type(schema, arguments->operand);
+	type = command_type(schema, arguments->operand[0]);
 	if (type && print) {
 		print(schema, type, stdout);
 		return 0;
@@ -286,27 +276,20 @@ static int describe(const struct schema *schema, const struct arguments *argumen
 		return 0;
 	}
 	snprintf(message, sizeof(message), "describe: no resource type '%.60s'; copse describe lists them",
-		 arguments->operand);
+		 arguments->operand[0]);
 	return command_fail(EXIT_USAGE, message);
 }
 
-static bool print_table(const char *name)
+/* Was a print of the configuration's table asked for? Then it is done. */
+static bool print_table(const struct arguments *arguments)
 {
-	static const struct {
-		const char *name;
-		void (*print)(FILE *out);
-	} prints[] = {
-		{"config-markdown", config_print_markdown},
-		{"config-sample", config_print_sample},
-		{"manual", command_print_man},
-	};
-
-	for (size_t i = 0; name && i < sizeof(prints) / sizeof(prints[0]); i++)
-		if (strcmp(name, prints[i].name) == 0) {
-			prints[i].print(stdout);
-			return true;
-		}
-	return false;
+	if (arguments->config_markdown)
+		config_print_markdown(stdout);
+	else if (arguments->config_sample)
+		config_print_sample(stdout);
+	else if (arguments->manual)
+		command_print_man(stdout);
+	return arguments->config_markdown || arguments->config_sample || arguments->manual;
 }
 
 static bool is_format(const char *format)
@@ -325,16 +308,19 @@ int command_describe(int argc, char **argv)
 	struct arguments arguments;
 	char message[MESSAGE_SIZE];
 	struct schema *schema;
-	int code = command_read(argc, argv, TAKES_OPERAND | TAKES_FORMAT | TAKES_PRINTS, &arguments, &config);
+	const struct takes takes = {.flags = TAKES_FORMAT | TAKES_PRINTS, .most_operands = 1};
+	int code = command_read(argc, argv, &takes, &arguments, &config);
 
 	if (code != 0)
 		return code;
+	arguments.format = arguments.xsd ? arguments.xsd : arguments.format;
+	arguments.format = arguments.json_schema ? "json-schema" : arguments.format;
 	schema = command_schema(&config, message, sizeof(message));
 	if (!schema)
 		code = command_fail(EXIT_USAGE, message);
 	else if (!is_format(arguments.format))
 		code = command_fail(EXIT_USAGE, "describe: --format must be one of plain,markdown,json-schema,xsd");
-	else if (!print_table(arguments.print))
+	else if (!print_table(&arguments))
 		code = describe(schema, &arguments);
 	schema_destroy(schema);
 	config_finish(&config);

@@ -188,7 +188,7 @@ int command_dump(int argc, char **argv)
 	struct log log = {.level = LOG_ERROR, .out = stderr};
 	struct dump dump = {.out = stdout};
 	char message[MESSAGE_SIZE];
-	int code = command_read(argc, argv, 0, &arguments, &config);
+	int code = command_read(argc, argv, &(struct takes){0}, &arguments, &config);
 
 	if (code != 0)
 		return code;

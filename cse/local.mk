@@ -2,14 +2,22 @@
 bin_PROGRAMS += copse
 copse_SOURCES = \
 	cse/main.c \
+	cse/arguments.def \
+	cse/backup.c \
 	cse/check_config.c \
+	cse/caller.c cse/caller.h \
+	cse/caller_listener.c \
 	cse/command.c cse/command.h \
 	cse/config.c cse/config.h cse/config.def \
 	cse/config_options.c \
 	cse/config_print.c \
 	cse/describe.c cse/describe.h cse/describe_json.c cse/describe_xsd.c \
 	cse/dump.c \
-	cse/serve.c
+	cse/pretty.c \
+	cse/request.c \
+	cse/serve.c \
+	cse/supervisor.c cse/supervisor.h \
+	cse/verify.c
 # From the top floor down.
 copse_LDADD = libbindings.a libresources.a libcore.a libstore.a libschemas.a libbase.a \
 	$(HTTP_PARSER_LIBS) $(CURL_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(INIH_LIBS) \

@@ -12,6 +12,25 @@ const struct command commands[] = {
 	{"describe", command_describe, "--config-sample | --config-markdown | --manual",
 	 "Print a commented configuration file, the table of its keys, or the manual page."},
 	{"dump", command_dump, CONFIGURED, "Print what is in the store as lines of JSON, while no server runs on it."},
+	{"backup", command_backup, "FILE " CONFIGURED,
+	 "Copy the store into a new FILE, while a server runs on it or none does; the copy is checked and on disk when "
+	 "this ends."},
+	{"restore", command_restore, "FILE [--discard] " CONFIGURED,
+	 "Check FILE and put a copy of it in the place of the store, while no server runs on it; what was there is "
+	 "kept under another name beside it."},
+	{"verify", command_verify, "[FILE] " CONFIGURED,
+	 "Check the store, or FILE, a backup: pages, format, and that the resources in it fit together. Changes "
+	 "nothing, and a server may run meanwhile."},
+	{"request", command_request, "retrieve|delete TARGET [NAME=VALUE]... [OPTION]...",
+	 "Send a request to a server; NAME=VALUE is a parameter or a filter condition by its short name."},
+	{"request", command_request, "discover TARGET [NAME=VALUE]... [OPTION]...",
+	 "List the addresses of what lies below TARGET and meets the conditions."},
+	{"request", command_request,
+	 "create TARGET TYPE [CONTENT] | update TARGET [TYPE] CONTENT | notify TARGET CONTENT",
+	 "CONTENT is JSON, @FILE, or - for standard input; with a TYPE, such as cnt or container, it may be the "
+	 "attributes alone."},
+	{"request", command_request, "subscribe TARGET [CONTENT] [--listen HOST:PORT] [--count N]",
+	 "Subscribe to TARGET, print what is notified, and delete the subscription when told to stop (^C)."},
 	{NULL, NULL, NULL, NULL},
 };
 
@@ -20,10 +39,13 @@ static void print_help(FILE *out)
 	fputs("copse " PACKAGE_VERSION ": a oneM2M common services entity (CSE)\n\nCommands:\n", out);
 	for (const struct command *c = commands; c->name; c++)
 		fprintf(out, "  copse %s %s\n      %s\n", c->name, c->arguments, c->help);
-	fputs("  copse --help | --version\n\n"
+	fputs("  copse --help | --version\n\nOptions:\n", out);
+	command_print_arguments(out, "  %s\n      %s\n");
+	fputs("\n"
 	      "Configuration: defaults, then FILE (INI), then the environment (COPSE_SECTION_KEY), then --set.\n"
 	      "`copse describe --config-sample` prints every key with its meaning.\n"
-	      "Exit code: 0; 1 for a fault while working; 2 if it could not start.\n",
+	      "Exit code: 0; 1 for a fault while working; 2 if it could not start;\n"
+	      "of copse request 4, 5 or 6 for an answer of that class.\n",
 	      out);
 }
 
@@ -40,9 +62,13 @@ void command_print_man(FILE *out)
 	fputs(".SH NAME\ncopse \\- a oneM2M common services entity\n.SH COMMANDS\n", out);
 	for (const struct command *c = commands; c->name; c++)
 		fprintf(out, ".TP\n.B copse %s\n%s\n.br\n%s\n", c->name, c->arguments, c->help);
+	fputs(".SH OPTIONS\n", out);
+	command_print_arguments(out, ".TP\n.B \"%s\"\n%s\n");
 	fputs(intro, out);
 	config_print_man(out);
-	fputs(".SH EXIT STATUS\n0; 1 for a fault while working; 2 if it could not start.\n", out);
+	fputs(".SH EXIT STATUS\n0; 1 for a fault while working; 2 if it could not start; of copse request 4, 5 or 6 "
+	      "for an answer of that class.\n",
+	      out);
 }
 
 static bool asks_for_help(int argc, char **argv)

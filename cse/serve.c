@@ -3,6 +3,7 @@
 
 #include "cse/core/binding.h"
 #include "cse/core/cse.h"
+#include "cse/supervisor.h"
 #include "resources/registry.h"
 
 #include <errno.h>
@@ -24,7 +25,9 @@ static const struct binding *const bindings[] = {
 enum { BINDING_COUNT = sizeof(bindings) / sizeof(bindings[0]) };
 
 struct server {
-	const struct config *config;
+	struct config *config;
+	int argc; /* the command line, read again on SIGHUP */
+	char **argv;
 	struct log log;
 	struct clock clock;
 	struct loop *loop;
@@ -33,6 +36,7 @@ struct server {
 	struct cse *cse;
 	struct binding_state *open[BINDING_COUNT];
 	struct loop_fd signals;
+	struct supervisor supervisor;
 	struct loop_hook round_end;
 	unsigned draining; /* bindings that still have connections */
 	bool is_stopping;
@@ -55,40 +59,7 @@ static void at_round_end(struct loop_hook *hook)
 		loop_stop(server->loop);
 }
 
-static void on_signal(struct loop_fd *watch, uint32_t events)
-{
-	struct server *server = container_of(watch, struct server, signals);
-	struct signalfd_siginfo info;
-
-	(void)events;
-	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (server->is_stopping) {
-		log_event(&server->log, LOG_WARN, "second signal, leaving at once", "signal=%u", info.ssi_signo);
-		_exit(EXIT_FAULT);
-	}
-	log_event(&server->log, LOG_INFO, "stopping", "signal=%u", info.ssi_signo);
-	server->is_stopping = true;
-	server->draining = BINDING_COUNT;
-	for (size_t i = 0; i < BINDING_COUNT; i++)
-		bindings[i]->drain(server->open[i], drained, server);
-}
-
-/* Signals arrive as events of the loop. Blocked before any thread starts, so that every thread inherits it. */
-static int watch_signals(struct server *server)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-		return -errno;
-	server->signals = (struct loop_fd){.ready = on_signal, .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
-	if (server->signals.fd < 0)
-		return -errno;
-	return loop_watch(server->loop, &server->signals, EPOLLIN);
-}
+/* ---- configuration ---- */
 
 /* Every connection is a descriptor, and a name that is looked up takes two; the default limit is 1024. */
 static void raise_descriptor_limit(struct server *server)
@@ -105,26 +76,9 @@ static void raise_descriptor_limit(struct server *server)
 			  "descriptors=%llu", (unsigned long long)limit.rlim_cur);
 }
 
-/* pointOfAccess: what the operator says, else where this server listens, if that is an address others can use. */
-static const char *points_of_access(struct server *server)
+void command_cse_config(const struct config *config, const char *points_of_access, struct cse_config *out)
 {
-	const struct config *config = server->config;
-	const char *listen = config->http_listen;
-	size_t len = strlen(listen);
-
-	if (config->cse_points_of_access[0])
-		return config->cse_points_of_access;
-	if (strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0 ||
-	    strcmp(listen + len - 2, ":0") == 0)
-		return "";
-	snprintf(server->own_address, sizeof(server->own_address), "http://%s%s", listen, config->http_root);
-	return server->own_address;
-}
-
-static int open_cse(struct server *server)
-{
-	const struct config *config = server->config;
-	const struct cse_config cse_config = {
+	*out = (struct cse_config){
 		.virtuals = registry_virtuals(),
 		.id = config->cse_id,
 		.name = config->cse_name,
@@ -149,10 +103,12 @@ static int open_cse(struct server *server)
 		.notify_retry_longest_s = (int64_t)config->notify_retry_longest,
 		.notify_most_in_flight = config->notify_max_in_flight,
 		.poll_timeout_s = (int64_t)config->requests_poll_timeout,
+		.result_persistence_s = (int64_t)config->requests_result_persistence,
+		.most_deferred = config->requests_max_pending,
 		.batch_duration_s = (int64_t)config->notify_batch_duration,
 		.strict = config->access_strict,
 		.require_subscription = config->registration_require_subscription,
-		.points_of_access = points_of_access(server),
+		.points_of_access = points_of_access,
 		.decode = {.bytes = config->http_max_body,
 			   .depth = (unsigned)config->limits_nesting,
 			   .tokens = (unsigned)config->limits_tokens},
@@ -165,9 +121,18 @@ static int open_cse(struct server *server)
 		.default_mbs = config->container_default_mbs,
 		.default_mia = config->container_default_mia,
 	};
+}
 
-	return cse_open(&cse_config, server->loop, &server->clock, &server->log, server->schema, server->store,
-			&server->cse, server->message, sizeof(server->message));
+/* Every binding has a section of its name with a key listen; one that listens nowhere is left out. */
+static const char *listen_of(const struct config *config, size_t binding)
+{
+	const char *const listens[] = {
+#define BINDING(name) config->name##_listen,
+#include "bindings/registry.def"
+#undef BINDING
+	};
+
+	return listens[binding];
 }
 
 static bool is_loopback(const char *listen)
@@ -176,12 +141,13 @@ static bool is_loopback(const char *listen)
 	       strncmp(listen, "localhost:", 10) == 0;
 }
 
-static int open_bindings(struct server *server)
+static struct binding_config binding_config_of(const struct server *server, size_t binding)
 {
 	const struct config *config = server->config;
-	const struct binding_config binding_config = {
+
+	return (struct binding_config){
 		.schema = server->schema,
-		.listen = config->http_listen,
+		.listen = listen_of(config, binding),
 		.root = config->http_root,
 		.cors_origins = config->http_cors_origins,
 		.max_body = config->http_max_body,
@@ -199,12 +165,154 @@ static int open_bindings(struct server *server)
 		.max_answer = config->outgoing_max_answer,
 		.ca_file = config->outgoing_ca_file,
 	};
+}
 
+static void set_log(struct server *server)
+{
+	const struct config *config = server->config;
+
+	server->log.level = (enum log_level)config->log_level;
+	server->log.format = (enum log_format)config->log_format;
+	server->log.has_priority = config->log_priority == 0 ? supervisor_reads_levels() : config->log_priority == 1;
+}
+
+/* What is live takes effect: the log, and what bounds the next requests and connections. */
+static void apply_live(struct server *server)
+{
+	struct cse_config cse_config;
+
+	set_log(server);
+	raise_descriptor_limit(server);
+	command_cse_config(server->config, "", &cse_config);
+	cse_set_limits(server->cse, &cse_config);
 	for (size_t i = 0; i < BINDING_COUNT; i++) {
-		if (bindings[i]->open(server->cse, server->loop, &binding_config, &server->open[i], server->message,
+		const struct binding_config binding_config = binding_config_of(server, i);
+
+		if (server->open[i] && bindings[i]->set_limits)
+			bindings[i]->set_limits(server->open[i], &binding_config);
+	}
+}
+
+static void take_configuration(struct server *server, const struct config *fresh)
+{
+	struct strbuf taken = {0}, waiting = {0};
+
+	config_take_live(server->config, fresh, &taken, &waiting);
+	apply_live(server);
+	log_event(&server->log, LOG_INFO, "configuration read again", "changed=\"%.*s\"", STR_ARG(strbuf_str(&taken)));
+	if (waiting.len)
+		log_event(&server->log, LOG_WARN, "changes that need a restart", "keys=\"%.*s\"",
+			  STR_ARG(strbuf_str(&waiting)));
+	strbuf_finish(&taken);
+	strbuf_finish(&waiting);
+}
+
+/* SIGHUP: all of the configuration is read as at the start; a fault in it changes nothing. */
+static void reload(struct server *server)
+{
+	struct arguments arguments;
+	struct config fresh;
+	char message[MESSAGE_SIZE];
+
+	supervisor_reloading(&server->supervisor);
+	if (command_reread(server->argc, server->argv, &(struct takes){0}, &arguments, &fresh, message,
+			   sizeof(message)) == 0) {
+		take_configuration(server, &fresh);
+		config_finish(&fresh);
+	} else {
+		log_event(&server->log, LOG_ERROR, "configuration not taken, all stays as it is", "reason=\"%s\"",
+			  message);
+	}
+	supervisor_ready(&server->supervisor, bindings[0]->address(server->open[0]));
+}
+
+/* ---- signals ---- */
+
+static void stop(struct server *server, unsigned signal_number)
+{
+	if (server->is_stopping) {
+		log_event(&server->log, LOG_WARN, "second signal, leaving at once", "signal=%u", signal_number);
+		_exit(EXIT_FAULT);
+	}
+	log_event(&server->log, LOG_INFO, "stopping", "signal=%u", signal_number);
+	supervisor_stopping(&server->supervisor);
+	server->is_stopping = true;
+	for (size_t i = 0; i < BINDING_COUNT; i++)
+		server->draining += server->open[i] != NULL;
+	for (size_t i = 0; i < BINDING_COUNT; i++)
+		if (server->open[i])
+			bindings[i]->drain(server->open[i], drained, server);
+}
+
+static void on_signal(struct loop_fd *watch, uint32_t events)
+{
+	struct server *server = container_of(watch, struct server, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload(server);
+	else
+		stop(server, info.ssi_signo);
+}
+
+/* Signals arrive as events of the loop. Blocked before any thread starts, so that every thread inherits it. */
+static int watch_signals(struct server *server)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -errno;
+	server->signals = (struct loop_fd){.ready = on_signal, .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+	if (server->signals.fd < 0)
+		return -errno;
+	return loop_watch(server->loop, &server->signals, EPOLLIN);
+}
+
+/* pointOfAccess: what the operator says, else where this server listens, if that is an address others can use. */
+static const char *points_of_access(struct server *server)
+{
+	const struct config *config = server->config;
+	const char *listen = config->http_listen;
+	size_t len = strlen(listen);
+
+	if (config->cse_points_of_access[0])
+		return config->cse_points_of_access;
+	if (strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0 ||
+	    strcmp(listen + len - 2, ":0") == 0)
+		return "";
+	snprintf(server->own_address, sizeof(server->own_address), "http://%s%s", listen, config->http_root);
+	return server->own_address;
+}
+
+static int open_cse(struct server *server)
+{
+	struct cse_config config;
+
+	command_cse_config(server->config, points_of_access(server), &config);
+	return cse_open(&config, server->loop, &server->clock, &server->log, server->schema, server->store,
+			&server->cse, server->message, sizeof(server->message));
+}
+
+static int open_bindings(struct server *server)
+{
+	for (size_t i = 0; i < BINDING_COUNT; i++) {
+		const struct binding_config config = binding_config_of(server, i);
+
+		if (!*config.listen)
+			continue;
+		if (bindings[i]->open(server->cse, server->loop, &config, &server->open[i], server->message,
 				      sizeof(server->message)) < 0)
 			return -1;
 		cse_add_binding(server->cse, bindings[i], server->open[i]);
+		log_event(&server->log, LOG_INFO, "listening", "binding=%s address=%s", bindings[i]->name,
+			  bindings[i]->address(server->open[i]));
 	}
 	return 0;
 }
@@ -215,11 +323,11 @@ static int open_server(struct server *server)
 	const struct config *config = server->config;
 	int status;
 
-	server->log = (struct log){.level = (enum log_level)config->log_level,
-				   .format = (enum log_format)config->log_format,
-				   .out = stderr};
+	server->log.out = stderr;
+	set_log(server);
 	clock_init_real(&server->clock);
 	server->loop = loop_create(&server->clock);
+	supervisor_open(&server->supervisor, server->loop);
 	status = watch_signals(server);
 	if (status < 0) {
 		snprintf(server->message, sizeof(server->message), "signals: %s", error_text(status));
@@ -249,6 +357,7 @@ static void close_server(struct server *server)
 	if (server->store)
 		server->store->ops->close(server->store);
 	schema_destroy(server->schema);
+	supervisor_close(&server->supervisor);
 	loop_destroy(server->loop);
 	if (server->signals.fd > 0)
 		close(server->signals.fd);
@@ -286,8 +395,8 @@ int command_run(int argc, char **argv)
 {
 	struct config config;
 	struct arguments arguments;
-	struct server server = {.config = &config};
-	int code = command_read(argc, argv, 0, &arguments, &config);
+	struct server server = {.config = &config, .argc = argc, .argv = argv};
+	int code = command_read(argc, argv, &(struct takes){0}, &arguments, &config);
 
 	if (code != 0)
 		return code;
@@ -295,6 +404,7 @@ int command_run(int argc, char **argv)
 		print_welcome(&server);
 		log_event(&server.log, LOG_INFO, "serving", "version=%s address=%s resources=%zu", PACKAGE_VERSION,
 			  bindings[0]->address(server.open[0]), cse_resource_count(server.cse));
+		supervisor_ready(&server.supervisor, bindings[0]->address(server.open[0]));
 		loop_run(server.loop);
 		log_event(&server.log, LOG_INFO, "stopped", "resources=%zu", cse_resource_count(server.cse));
 	} else {

@@ -15,6 +15,7 @@ libresources_a_SOURCES = \
 	resources/node.c \
 	resources/polling_channel.c \
 	resources/registry.c resources/registry.def resources/registry.h \
+	resources/request.c \
 	resources/schedule.c \
 	resources/subscription.c \
 	resources/retention.c resources/retention.h \

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-enum { BITS = 64, SECOND_US = 1000000 };
+enum { BITS = 64, SECOND_US = 1000000, LONGEST_ENTRY = 2000, LOOK_AHEAD_YEARS = 30 };
 
 struct range {
 	uint64_t low, high;
@@ -79,6 +79,8 @@ int schedule_parse(struct str text, struct schedule *out)
 	uint64_t bits[BIT_FIELDS];
 	bool found;
 
+	if (text.len > LONGEST_ENTRY)
+		return -1;
 	for (size_t i = 0; i < BIT_FIELDS; i++)
 		if (!text.ptr || parse_field(str_split(&text, ' '), &ranges[i], &bits[i]) != 0)
 			return -1;
@@ -99,12 +101,8 @@ int schedule_parse(struct str text, struct schedule *out)
 /* The largest unit of time in which tm lies outside of the window; UNIT_NONE: in none. */
 enum unit { UNIT_NONE, UNIT_SECOND, UNIT_MINUTE, UNIT_HOUR, UNIT_DAY, UNIT_MONTH, UNIT_YEAR };
 
-static enum unit mismatch(const struct schedule *schedule, const struct tm *tm)
+static enum unit mismatch_in_year(const struct schedule *schedule, const struct tm *tm)
 {
-	bool found;
-
-	if (look_at_years(schedule->years, (uint64_t)(tm->tm_year + 1900), &found) != 0 || !found)
-		return UNIT_YEAR;
 	if (!(schedule->months >> (tm->tm_mon + 1) & 1))
 		return UNIT_MONTH;
 	if (!(schedule->days >> tm->tm_mday & 1) || !(schedule->weekdays >> tm->tm_wday & 1))
@@ -116,12 +114,19 @@ static enum unit mismatch(const struct schedule *schedule, const struct tm *tm)
 	return schedule->seconds >> (tm->tm_sec < 60 ? tm->tm_sec : 59) & 1 ? UNIT_NONE : UNIT_SECOND;
 }
 
+static bool has_year(const struct schedule *schedule, const struct tm *tm)
+{
+	bool found;
+
+	return look_at_years(schedule->years, (uint64_t)(tm->tm_year + 1900), &found) == 0 && found;
+}
+
 bool schedule_contains(const struct schedule *schedule, int64_t wall_us)
 {
 	time_t seconds = (time_t)(wall_us / SECOND_US);
 	struct tm tm;
 
-	return gmtime_r(&seconds, &tm) && mismatch(schedule, &tm) == UNIT_NONE;
+	return gmtime_r(&seconds, &tm) && has_year(schedule, &tm) && mismatch_in_year(schedule, &tm) == UNIT_NONE;
 }
 
 /* The beginning of the next year, month, day, hour, minute or second. */
@@ -137,15 +142,24 @@ static void go_on(struct tm *tm, enum unit unit)
 
 int64_t schedule_next(const struct schedule *schedule, int64_t wall_us)
 {
-	enum { MOST_STEPS = 20000 }; /* the days of 30 years, and some */
-	time_t seconds = (time_t)(wall_us / SECOND_US);
+	time_t first = (time_t)(wall_us / SECOND_US), seconds = first;
+	int good_year = -1, last_year = 0;
 	struct tm tm;
 
-	for (unsigned step = 0; step < MOST_STEPS && gmtime_r(&seconds, &tm); step++) {
-		enum unit unit = mismatch(schedule, &tm);
+	while (gmtime_r(&seconds, &tm)) {
+		enum unit unit = UNIT_YEAR;
 
+		if (seconds == first)
+			last_year = tm.tm_year + LOOK_AHEAD_YEARS;
+		if (tm.tm_year > last_year)
+			break;
+		/* The text of the years is read once for each. */
+		if (tm.tm_year == good_year || has_year(schedule, &tm)) {
+			good_year = tm.tm_year;
+			unit = mismatch_in_year(schedule, &tm);
+		}
 		if (unit == UNIT_NONE)
-			return step ? (int64_t)seconds * SECOND_US : wall_us;
+			return seconds == first ? wall_us : (int64_t)seconds * SECOND_US;
 		go_on(&tm, unit);
 		seconds = timegm(&tm);
 	}

@@ -12,7 +12,8 @@ struct schedule {
 	struct str years;			/* as written: there are 8000 of them */
 };
 
-/* "* 0-5 2,6,10 * * * *". -1 on a wrong form. out->years views text. */
+/* "* 0-5 2,6,10 * * * *". -1 on a wrong form, or one that is longer than any needs to be (2000 bytes).
+ * out->years views text. */
 WARN_UNUSED int schedule_parse(struct str text, struct schedule *out);
 /* Does this point in time belong to the window? Every field has to agree. */
 bool schedule_contains(const struct schedule *schedule, int64_t wall_us);

@@ -169,6 +169,15 @@ static int http_open(struct cse *cse, struct loop *loop, const struct binding_co
 	return 0;
 }
 
+static void http_set_limits(struct binding_state *front, const struct binding_config *config)
+{
+	front->config.max_connections = config->max_connections;
+	front->config.header_timeout_ms = config->header_timeout_ms;
+	front->config.body_timeout_ms = config->body_timeout_ms;
+	front->config.idle_timeout_ms = config->idle_timeout_ms;
+	front->config.drain_timeout_ms = config->drain_timeout_ms;
+}
+
 static const char *http_address(struct binding_state *front)
 {
 	return front->listener.address;
@@ -194,6 +203,7 @@ const struct binding binding_http = {
 	.open = http_open,
 	.drain = http_drain,
 	.close = http_close,
+	.set_limits = http_set_limits,
 	.address = http_address,
 	.schemes = schemes,
 	.send = http_send,

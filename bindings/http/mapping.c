@@ -154,6 +154,8 @@ void mapping_request(const struct head *head, struct str body, const struct bind
 	target_map(req, head_str(head, head->target), str_of(config->root), config->schema);
 	map_content(head, body, req);
 	map_conditions(head, req);
+	if (head_has(head, FIELD_response_targets))
+		req->response_targets = arena_copy(&req->arena, head_field(head, FIELD_response_targets));
 	if (!exchange->is_acceptable)
 		target_refuse(req, RSC_NOT_ACCEPTABLE, "Accept takes none of the types that are served");
 	keep_exchange(head, req, exchange);
@@ -272,7 +274,7 @@ struct response mapping_response(const struct request *req, const struct exchang
 void mapping_add_preflight(struct strbuf *out)
 {
 	STRBUF_LIT(out, "Access-Control-Allow-Methods: " MAPPING_METHODS "\r\n"
-			"Access-Control-Allow-Headers: Content-Type, Accept, If-Match, If-None-Match");
+			"Access-Control-Allow-Headers: Content-Type, Accept, If-Match, If-None-Match, X-M2M-RTU");
 	for (unsigned field = 0; field < FIELD_COUNT; field++)
 		if (field_defs[field].parameter != PARAM_COUNT)
 			strbuf_addf(out, ", %" STR_FMT, STR_ARG(field_defs[field].text));

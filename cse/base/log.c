@@ -13,6 +13,7 @@ enum { LINE_MAX_BYTES = 1000, VALUE_MAX_BYTES = 800 };
 _Static_assert(sizeof(long) == sizeof(long long) && sizeof(size_t) == sizeof(long long), "l, z and j are one size");
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
+static const int priorities[] = {3, 4, 6, 7}; /* RFC 5424 6.2.1 */
 
 struct line {
 	enum log_format format;
@@ -222,7 +223,7 @@ static void start_line(struct line *line, enum log_level level, const char *even
 void log_event(const struct log *log, enum log_level level, const char *event, const char *format, ...)
 {
 	struct line line = {.format = log->format};
-	size_t skip = log->format == LOG_TEXT;
+	size_t skip = line.format == LOG_TEXT;
 	va_list args;
 
 	if (!log_on(log, level))
@@ -235,8 +236,12 @@ void log_event(const struct log *log, enum log_level level, const char *event, c
 	if (line.format == LOG_JSON)
 		line.text[line.len++] = '}';
 	line.text[line.len++] = '\n';
+	flockfile(log->out);
+	if (log->has_priority)
+		fprintf(log->out, "<%d>", priorities[level]);
 	fwrite(line.text + skip, 1, line.len - skip, log->out);
 	fflush(log->out);
+	funlockfile(log->out);
 }
 
 int log_level_of(const char *name)

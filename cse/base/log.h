@@ -9,10 +9,14 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
 
+/* Several threads log; the atomic ones may be changed meanwhile. */
 struct log {
-	enum log_level level;
-	enum log_format format;
-	FILE *out; /* not owned; safe to use from several threads */
+	_Atomic enum log_level level;
+	_Atomic enum log_format format;
+	/* Each line begins with its level as syslog numbers it: "<3>" error, "<4>", "<6>", "<7>" debug. The journal and
+	 * `logger --prio-prefix` take it from there. */
+	_Atomic bool has_priority;
+	FILE *out; /* not owned */
 };
 
 static inline bool log_on(const struct log *log, enum log_level level)

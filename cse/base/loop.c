@@ -233,7 +233,7 @@ void loop_unwatch(struct loop *loop, struct loop_fd *watch)
 
 static void handle_events(struct loop *loop)
 {
-	for (loop->event_at = 0; loop->event_at < loop->event_count; loop->event_at++) {
+	for (; loop->event_at < loop->event_count; loop->event_at++) {
 		struct epoll_event *event = &loop->events[loop->event_at];
 		struct loop_fd *watch = event->data.ptr;
 
@@ -307,6 +307,7 @@ void loop_round(struct loop *loop, int timeout_ms)
 {
 	int count = epoll_wait(loop->epoll_fd, loop->events, EVENTS_PER_ROUND, sleep_ms(loop, timeout_ms));
 
+	loop->event_at = 0; /* timers unwatch as well */
 	loop->event_count = count > 0 ? count : 0;
 	fire_timers(loop);
 	handle_events(loop);

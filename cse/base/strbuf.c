@@ -12,12 +12,10 @@ void strbuf_finish(struct strbuf *buf)
 	*buf = (struct strbuf){0};
 }
 
-char *strbuf_reserve(struct strbuf *buf, size_t more)
+char *strbuf_grow(struct strbuf *buf, size_t more)
 {
 	size_t wanted, cap = buf->cap ? buf->cap : 128;
 
-	if (buf->cap - buf->len >= more && buf->ptr)
-		return buf->ptr + buf->len;
 	if (more > SIZE_MAX / 4 - buf->len)
 		die_out_of_memory(more);
 	wanted = buf->len + more;
@@ -26,25 +24,6 @@ char *strbuf_reserve(struct strbuf *buf, size_t more)
 	buf->ptr = xrealloc(buf->ptr, cap);
 	buf->cap = cap;
 	return buf->ptr + buf->len;
-}
-
-void strbuf_add(struct strbuf *buf, const void *bytes, size_t len)
-{
-	if (len == 0)
-		return;
-	memcpy(strbuf_reserve(buf, len), bytes, len);
-	buf->len += len;
-}
-
-void strbuf_add_str(struct strbuf *buf, struct str s)
-{
-	strbuf_add(buf, s.ptr, s.len);
-}
-
-void strbuf_add_char(struct strbuf *buf, char c)
-{
-	*strbuf_reserve(buf, 1) = c;
-	buf->len++;
 }
 
 void strbuf_add_u64(struct strbuf *buf, uint64_t value)

@@ -67,6 +67,9 @@ struct binding {
 	 * drain_timeout passed. */
 	void (*drain)(struct binding_state *state, void (*done)(void *arg), void *arg);
 	void (*close)(struct binding_state *state);
+	/* Takes the numbers of connections and the timeouts from config; the rest of it stays as it was opened. NULL:
+	 * it has none of them. */
+	void (*set_limits)(struct binding_state *state, const struct binding_config *config);
 	/* The address it listens on, for people and tests ("http://127.0.0.1:8080"). */
 	const char *(*address)(struct binding_state *state);
 

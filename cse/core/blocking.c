@@ -130,7 +130,7 @@ static enum rsc ask(struct request *req, const struct resource *resource, const 
 	struct str text = notification_of_event(req, subscription, EVENT_BLOCKING_UPDATE, req->content);
 
 	strbuf_clear(buffer);
-	notification_wrap(buffer, text);
+	notification_wrap(buffer, "m2m:sgn", text);
 	out->content = arena_copy(&req->arena, strbuf_str(buffer));
 	out->target = arena_copy(&req->arena, subscription->targets[0]);
 	out->op = OP_NOTIFY;

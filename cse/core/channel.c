@@ -1,6 +1,7 @@
 /* Polling channels. */
 #include "cse/core/channel.h"
 
+#include "cse/core/primitive_text.h"
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
 
@@ -16,37 +17,6 @@ struct poll {
 	struct channel *channel; /* NULL: it has gone */
 	struct timer timer;
 };
-
-/* ---- primitives ---- */
-
-static bool is_bare(struct kind kind)
-{
-	return kind.base == KIND_ENUM || kind.base == KIND_UINT || kind.base == KIND_BOOL;
-}
-
-/* The request primitive, TS-0004 8.4.3: parameters in the order of their rows, Content last. */
-static void print_primitive(struct strbuf *out, const struct cse *cse, const struct hop *hop)
-{
-	bool is_first = true;
-
-	strbuf_add_char(out, '{');
-	for (enum parameter i = 0; i < PARAM_COUNT; i++) {
-		const struct parameter_def *def = &parameter_defs[i];
-
-		if (!hop->param[i].ptr)
-			continue;
-		strbuf_addf(out, "%s\"%s\":", is_first ? "" : ",", def->short_name);
-		if (is_bare(def->kind))
-			strbuf_add_str(out, hop->param[i]);
-		else
-			strbuf_add_json(out, hop->param[i]);
-		is_first = false;
-	}
-	if (hop->content.len)
-		strbuf_addf(out, ",\"%" STR_FMT "\":%" STR_FMT, STR_ARG(name_short(cse->schema, ATTR_primitiveContent)),
-			    STR_ARG(hop->content));
-	strbuf_add_char(out, '}');
-}
 
 /* ---- what waits ---- */
 
@@ -88,7 +58,7 @@ static struct str fetch(struct request *req, struct channel *channel)
 
 		if (!is_first)
 			strbuf_add_char(text, ',');
-		print_primitive(text, cse, &out->hop);
+		print_request_primitive(text, cse->schema, out->hop.param, out->hop.content);
 		list_remove(&out->in_channel);
 		list_push(&channel->fetched, &out->in_channel);
 		out->is_fetched = true;
@@ -200,7 +170,8 @@ enum rsc channel_answer(struct request *req, struct channel *channel)
 		return checked;
 	if (value_is_absent(response))
 		return req_fail(req, RSC_BAD_REQUEST, "content: must be m2m:rsp, the answer to what was fetched");
-	out = find_fetched(channel, value_string(value_member(response, name_short(schema, ATTR_requestIdentifier)), &req->arena));
+	out = find_fetched(
+		channel, value_string(value_member(response, name_short(schema, ATTR_requestIdentifier)), &req->arena));
 	if (!out)
 		return req_fail(req, RSC_BAD_REQUEST,
 				"content: requestIdentifier (rqi): of no request that was fetched and is not answered");

@@ -323,6 +323,11 @@ bool commit_is_idle(const struct committer *committer)
 	return !committer->in_flight && list_empty(&committer->open->writers);
 }
 
+bool commit_has_open(const struct committer *committer)
+{
+	return !list_empty(&committer->open->writers);
+}
+
 void commit_wait(struct committer *committer)
 {
 	loop_round(committer->loop, 0);

@@ -40,6 +40,8 @@ void commit_depend_on_all(struct committer *committer, struct request *req);
 /* Is batch `number` on disk? */
 bool commit_is_durable(const struct committer *committer, uint64_t number);
 bool commit_is_idle(const struct committer *committer);
+/* Is there something for the next batch? */
+bool commit_has_open(const struct committer *committer);
 /* Runs the loop until it is. */
 void commit_wait(struct committer *committer);
 /* Of the newest batch that was tried: 0 or a store error. */

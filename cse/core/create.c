@@ -184,6 +184,21 @@ static struct resource *attach_new(struct request *req, struct resource *parent,
 	return resource;
 }
 
+struct resource *create_locally(struct request *req, struct resource *parent, struct draft *draft, int64_t et_us)
+{
+	struct cse *cse = req->cse;
+	struct str id = generated_id(req, 'r', cse->last_key + 1);
+	struct resource *resource;
+
+	req->attrs.type = draft->type;
+	req->attrs.value = arena_zalloc(&req->arena, draft->type->attr_count * sizeof(struct value));
+	draft_set_timestamp(draft, ATTR_expirationTime, et_us);
+	set_universal(req, draft, parent, id, id);
+	resource = attach_new(req, parent, draft, id, id);
+	expiry_set(&cse->expiries, &resource->expiry, et_us);
+	return resource;
+}
+
 static enum rsc create_resource(struct request *req, struct resource *parent, struct draft *draft, struct str chosen)
 {
 	struct cse *cse = req->cse;

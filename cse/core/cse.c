@@ -38,6 +38,7 @@ static void finish(struct cse *cse)
 	instance_cache_finish(&cse->cache);
 	map_finish(&cse->pending);
 	map_finish(&cse->blocks);
+	map_finish(&cse->deferrals);
 	strbuf_finish(&cse->scratch);
 	list_each (item, &cse->free_requests) {
 		struct request *req = container_of(item, struct request, link);
@@ -111,6 +112,28 @@ void cse_close(struct cse *cse)
 	last_snapshot(cse);
 	committer_destroy(cse->committer);
 	finish(cse);
+}
+
+void cse_set_limits(struct cse *cse, const struct cse_config *config)
+{
+	struct cse_config *own = &cse->config;
+
+	own->decode.depth = config->decode.depth;
+	own->decode.tokens = config->decode.tokens;
+	own->max_requests = config->max_requests;
+	own->most_aes = config->most_aes;
+	own->most_children = config->most_children;
+	own->most_groups = config->most_groups;
+	own->most_bytes = config->most_bytes;
+	own->fanout_timeout_s = config->fanout_timeout_s;
+	own->discovery_results = config->discovery_results;
+	own->discovery_cost = config->discovery_cost;
+	own->expiration_default_s = config->expiration_default_s;
+	own->expiration_max_s = config->expiration_max_s;
+	own->expiration_grace_s = config->expiration_grace_s;
+	own->default_mni = config->default_mni;
+	own->default_mbs = config->default_mbs;
+	own->default_mia = config->default_mia;
 }
 
 bool cse_is_idle(const struct cse *cse)

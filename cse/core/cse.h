@@ -39,6 +39,8 @@ struct cse_config {
 	uint64_t notify_most_queued;			 /* of one subscription for one target */
 	size_t notify_most_in_flight;			 /* messages that wait for an answer */
 	int64_t poll_timeout_s;				 /* of a poll that names no time itself */
+	int64_t result_persistence_s;			 /* of a non-blocking request that names none */
+	uint64_t most_deferred;				 /* non-blocking requests that are not performed yet */
 	int64_t batch_duration_s;			 /* of batchNotify and notifyAggregation that name none */
 	bool notify_unverified;				 /* subscriptions are made without asking their targets */
 	size_t cache_bytes;				 /* recent instances kept in memory */
@@ -58,6 +60,8 @@ WARN_UNUSED int cse_open(const struct cse_config *config, struct loop *loop, str
 			 struct schema *schema, struct store *store, struct cse **cse, char *message, size_t size);
 /* Every request must have been answered (see cse_is_idle). Writes a last snapshot. */
 void cse_close(struct cse *cse);
+/* From now on the numbers of config bound what requests may ask for; which CSE this is, and whom it serves, stays. */
+void cse_set_limits(struct cse *cse, const struct cse_config *config);
 /* Nothing in work and nothing uncommitted. */
 bool cse_is_idle(const struct cse *cse);
 

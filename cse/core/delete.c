@@ -81,6 +81,14 @@ static enum rsc delete_instance(struct request *req)
 	return RSC_NONE;
 }
 
+static enum rsc check_removable(struct request *req)
+{
+	const struct resource *resource = req->target.resource;
+	const struct type_hooks *hooks = resource->type->hooks;
+
+	return hooks && hooks->may_remove ? hooks->may_remove(req, resource) : RSC_NONE;
+}
+
 enum rsc perform_delete(struct request *req)
 {
 	enum rsc code = check_instance_access(req);
@@ -91,6 +99,8 @@ enum rsc perform_delete(struct request *req)
 		code = check_conditions(req);
 	if (code == RSC_NONE && req->rcn == 1)
 		code = perform_retrieve(req);
+	if ((code == RSC_NONE || rsc_is_success(code)) && !req->target.instance)
+		code = check_removable(req);
 	if (code != RSC_NONE && !rsc_is_success(code))
 		return code;
 	if (req->target.instance) {

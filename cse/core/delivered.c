@@ -2,12 +2,17 @@
 #include "cse/core/lane.h"
 #include "cse/core/state.h"
 
-enum { STORE_PAUSE_US = 1000 * 1000 }; /* after a change could not be stored */
+enum {
+	STORE_PAUSE_US = 1000 * 1000, /* after a change could not be stored */
+	LULL_US = 10 * 1000,
+};
 
 void notifier_take_off(struct lane *lane, unsigned count, bool is_delivered)
 {
 	struct notifier *notifier = lane->notifier;
 
+	if (list_empty(&notifier->done))
+		loop_timer_set(notifier->cse->loop, &notifier->lull, LULL_US);
 	for (unsigned i = 0; i < count; i++) {
 		struct note *note = note_first(lane);
 
@@ -45,6 +50,7 @@ static void revert_taken(struct request *req, struct undo *base)
 	list_each (item, notes)
 		container_of(item, struct note, in_done)->is_taken = false;
 	list_splice(&notifier->done, notes);
+	notifier->taken_in = 0;
 	loop_timer_set(req->cse->loop, &notifier->pause, STORE_PAUSE_US);
 }
 
@@ -146,6 +152,8 @@ void notifier_take_done(struct notifier *notifier)
 	struct request *req = request_internal(notifier->cse, OP_UPDATE);
 	struct taken_undo *undo = arena_zalloc(&req->arena, sizeof(*undo));
 
+	loop_timer_cancel(notifier->cse->loop, &notifier->lull);
+	notifier->taken_in = commit_open_batch(notifier->cse->committer);
 	list_init(&undo->notes);
 	undo->undo.revert = revert_taken;
 	undo->undo.settle = settle_taken;

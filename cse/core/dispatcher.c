@@ -39,7 +39,7 @@ static bool is_pending(const struct request *req)
 		    str_eq(other->param[PARAM_from], req->param[PARAM_from]))
 			return true;
 	}
-	return false;
+	return non_blocking_is_pending(req->cse, req->param[PARAM_from], req->param[PARAM_requestIdentifier]);
 }
 
 static void log_answer(const struct request *req)
@@ -78,6 +78,15 @@ void print_refusal(struct request *req)
 	req->answer.content = arena_copy(&req->arena, strbuf_str(out));
 }
 
+/* noResponse: a binding that must answer says no more than that the request came. */
+static void silence(struct request *req)
+{
+	struct str type = req->param[PARAM_responseType];
+
+	if (str_eq(type, STR("5")) && !req->is_own)
+		req->answer = (struct answer){.rsc = RSC_ACCEPTED};
+}
+
 static void refuse(struct request *req, enum rsc code)
 {
 	commit_revert(req);
@@ -94,9 +103,12 @@ void dispatch_end(struct request *req, enum rsc code)
 		refuse(req, code);
 	if (req->is_parked && cse_find(req->cse, req->param[PARAM_to], &req->target) != FOUND_HERE)
 		req->target = (struct target){0};
+	if (req->deferred)
+		non_blocking_settle(req);
 	if (req->target.resource && !req->target.virtual_ && !req->target.instance &&
 	    !(req->op == OP_DELETE && rsc_is_success(code)))
 		events_operated(req, req->target.resource);
+	silence(req);
 	commit_finish(req->cse->committer, req);
 }
 

@@ -55,6 +55,8 @@ struct type_hooks {
 
 	/* Recv-6.3 of whatever is done to such a resource, after its rights have been looked at. */
 	enum rsc (*authorize_more)(struct request *req, const struct resource *resource);
+	/* Recv-6.5 of a DELETE of such a resource. */
+	enum rsc (*may_remove)(struct request *req, const struct resource *resource);
 	/* Recv-6.3 of a NOTIFY to such a resource, instead of the right to it. */
 	enum rsc (*authorize_notify)(struct request *req, const struct resource *resource);
 	/* What a NOTIFY does; NULL: 4005. */

@@ -94,7 +94,7 @@ const struct subscription *lane_subscription(const struct lane *lane)
 {
 	const struct resource *resource = tree_by_key(&lane->notifier->cse->tree, lane->subscription);
 
-	return resource ? resource->type->hooks->subscription(resource) : NULL;
+	return resource && resource->type->hooks->subscription ? resource->type->hooks->subscription(resource) : NULL;
 }
 
 /* ---- schedules ---- */
@@ -316,7 +316,7 @@ static bool add_text(struct lane *lane, const struct note *note, bool is_aggrega
 	if (is_aggregated)
 		notification_wrap_next(&lane->content, text);
 	else
-		notification_wrap(&lane->content, text);
+		notification_wrap(&lane->content, note->flags & NOTE_RESPONSE ? "m2m:rsp" : "m2m:sgn", text);
 	return true;
 }
 
@@ -376,29 +376,38 @@ static void count_in_flight(const struct lane *lane, int change)
 		lane->notifier->doubtful_in_flight += (size_t)change;
 }
 
+static void failed(struct lane *lane, const char *reason)
+{
+	struct notifier *notifier = lane->notifier;
+	const struct subscription *subscription = lane_subscription(lane);
+
+	if (lane->attempts == 0)
+		log_event(notifier->cse->log, LOG_INFO, "notification not delivered",
+			  "rqi=%s subscription=%llu target=\"%.*s\" reason=\"%s\"", lane->identifier,
+			  (unsigned long long)lane->subscription, STR_ARG(lane_target_for_log(lane)), reason);
+	pause(lane);
+	/* What expirationCounter has left is there for the other targets meanwhile. */
+	if (subscription && subscription->counter)
+		notifier_look(notifier->cse, subscription->resource);
+}
+
 static void message_done(struct outgoing *out)
 {
 	struct lane *lane = container_of(out, struct lane, out);
 	struct notifier *notifier = lane->notifier;
-	struct log *log = notifier->cse->log;
 	bool is_delivered = out->outcome == HOP_ANSWERED;
 
 	lane->is_sending = false;
 	if (!lane->is_waiting)
 		count_in_flight(lane, -1);
 	if (is_delivered) {
-		log_event(log, LOG_DEBUG, "notified", "rqi=%s subscription=%llu rsc=%d", lane->identifier,
-			  (unsigned long long)lane->subscription, out->rsc);
+		log_event(notifier->cse->log, LOG_DEBUG, "notified", "rqi=%s subscription=%llu rsc=%d",
+			  lane->identifier, (unsigned long long)lane->subscription, out->rsc);
 		lane->attempts = 0;
 		lane->responses += lane->sending;
 		notifier_take_off(lane, lane->sending, true);
 	} else {
-		if (lane->attempts == 0)
-			log_event(log, LOG_INFO, "notification not delivered",
-				  "rqi=%s subscription=%llu target=\"%.*s\" reason=\"%s\"", lane->identifier,
-				  (unsigned long long)lane->subscription, STR_ARG(lane_target_for_log(lane)),
-				  out->reason);
-		pause(lane);
+		failed(lane, out->reason);
 	}
 	lane->sending = 0;
 	strbuf_finish(&lane->content);

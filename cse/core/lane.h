@@ -8,8 +8,9 @@
 
 /* What a note's row says beside its text: the Event Category in the upper half, and */
 enum note_flag {
-	NOTE_BATCHED = 1, /* sent within m2m:agn, with those that are batched with it */
-	NOTE_FREE = 2,	  /* no policy holds it back (deletion notices) */
+	NOTE_BATCHED = 1,  /* sent within m2m:agn, with those that are batched with it */
+	NOTE_FREE = 2,	   /* no policy holds it back (deletion notices) */
+	NOTE_RESPONSE = 4, /* the answer to a request: m2m:rsp */
 };
 enum { NOTE_CATEGORY_SHIFT = 16 };
 

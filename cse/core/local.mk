@@ -30,6 +30,9 @@ libcore_a_SOURCES = \
 	cse/core/listing.c \
 	cse/core/nested_page.c \
 	cse/core/load.c \
+	cse/core/deferral.c \
+	cse/core/non_blocking.c cse/core/non_blocking.h \
+	cse/core/primitive_text.c cse/core/primitive_text.h \
 	cse/core/notification.c cse/core/notification.h \
 	cse/core/notifier.c cse/core/notifier.h \
 	cse/core/notify.c \

@@ -124,9 +124,10 @@ struct str notification_of_verification(struct request *req, struct str id, stru
 	return arena_copy(&req->arena, strbuf_str(out));
 }
 
-void notification_wrap(struct strbuf *out, struct str text)
+void notification_wrap(struct strbuf *out, const char *root, struct str text)
 {
-	STRBUF_LIT(out, "{\"m2m:sgn\":");
+	strbuf_reserve(out, text.len + 16);
+	strbuf_addf(out, "{\"%s\":", root);
 	strbuf_add_str(out, text);
 	strbuf_add_char(out, '}');
 }

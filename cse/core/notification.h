@@ -15,8 +15,8 @@ struct str notification_of_deletion(struct request *req, const struct subscripti
 /* creator: who creates the subscription with this resourceID. TS-0004 7.5.1.2.3. */
 struct str notification_of_verification(struct request *req, struct str id, struct str creator);
 
-/* {"m2m:sgn":text} / {"m2m:agn":{"m2m:sgn":[text,...]}}, appended to out. */
-void notification_wrap(struct strbuf *out, struct str text);
+/* {root:text} / {"m2m:agn":{"m2m:sgn":[text,...]}}, appended to out. */
+void notification_wrap(struct strbuf *out, const char *root, struct str text);
 void notification_wrap_begin(struct strbuf *out);
 void notification_wrap_next(struct strbuf *out, struct str text);
 void notification_wrap_end(struct strbuf *out);

@@ -248,6 +248,11 @@ void notifier_add_to(struct request *req, const struct subscription *subscriptio
 	add(req, lane_get(&req->cse->notifier, subscription->resource->key, target), text, NOTE_FREE);
 }
 
+void notifier_add_response(struct request *req, uint64_t lane, struct str target, struct str text)
+{
+	add(req, lane_get(&req->cse->notifier, lane, target), text, NOTE_FREE | NOTE_RESPONSE);
+}
+
 /* ---- all lanes of a subscription ---- */
 
 struct lane *lane_next(const struct notifier *notifier, uint64_t subscription, const struct lane *previous)
@@ -333,6 +338,19 @@ void notifier_change(struct request *req, const struct subscription *before, con
 
 /* ---- rounds ---- */
 
+/* Once in a batch: what is delivered while another one is written waits for the next. While more answers are to come
+ * it waits a little for those as well, unless there is something to write anyway. */
+static void take_done(struct notifier *notifier)
+{
+	const struct committer *committer = notifier->cse->committer;
+
+	if (list_empty(&notifier->done) || notifier->pause.is_set || notifier->taken_in == commit_open_batch(committer))
+		return;
+	if (notifier->lull.is_set && notifier->in_flight && !commit_has_open(committer))
+		return;
+	notifier_take_done(notifier);
+}
+
 static void end_of_round(struct loop_hook *hook)
 {
 	struct notifier *notifier = container_of(hook, struct notifier, end_of_round);
@@ -346,8 +364,7 @@ static void end_of_round(struct loop_hook *hook)
 		list_remove(&lane->ready);
 		lane_run(lane);
 	}
-	if (!list_empty(&notifier->done) && !notifier->pause.is_set)
-		notifier_take_done(notifier);
+	take_done(notifier);
 	if (list_empty(&notifier->ready) || notifier->in_flight >= most || notifier->is_posted)
 		return;
 	notifier->is_posted = true;
@@ -361,7 +378,7 @@ static void next_slice(struct loop_task *task)
 }
 
 /* The end of this round takes off what waits for it. */
-static void store_again(struct timer *timer)
+static void waited(struct timer *timer)
 {
 	(void)timer;
 }
@@ -370,7 +387,7 @@ void notifier_start(struct notifier *notifier, struct cse *cse)
 {
 	notifier->cse = cse;
 	notifier->task.run = next_slice;
-	notifier->pause.fire = store_again;
+	notifier->pause.fire = notifier->lull.fire = waited;
 	notifier->end_of_round.run = end_of_round;
 	id_source_init(&notifier->random, id_seed());
 	list_init(&notifier->notes);
@@ -402,6 +419,7 @@ void notifier_stop(struct notifier *notifier)
 	notifier->is_stopped = true;
 	loop_remove_hook(notifier->cse->loop, &notifier->end_of_round);
 	loop_timer_cancel(notifier->cse->loop, &notifier->pause);
+	loop_timer_cancel(notifier->cse->loop, &notifier->lull);
 	while (!list_empty(&notifier->notes))
 		note_destroy(container_of(notifier->notes.next, struct note, in_all));
 	while ((node = map_walk(&notifier->lanes, &state, NULL))) {

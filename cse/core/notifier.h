@@ -27,6 +27,7 @@ struct notifier {
 	struct list notes; /* all, in the order of their keys */
 	struct list ready; /* lanes to look at */
 	struct list done;  /* notes to take off the store */
+	uint64_t taken_in; /* the batch that the last ones were taken off in */
 	struct loop_task task;
 	struct loop_hook end_of_round;
 	bool is_posted, is_stopped;
@@ -34,6 +35,7 @@ struct notifier {
 	size_t text_bytes;		      /* of notes kept in memory */
 	struct id_source random;
 	struct timer pause; /* while set, nothing is taken off: the store has failed */
+	struct timer lull;  /* while set, what is done may wait for others */
 	struct notification_counts counts;
 };
 
@@ -41,6 +43,9 @@ struct notifier {
  * policies do not concern. text: the value of m2m:sgn. */
 void notifier_add(struct request *req, const struct subscription *subscription, struct str text);
 void notifier_add_to(struct request *req, const struct subscription *subscription, struct str target, struct str text);
+/* The answer to a non-blocking request, the value of m2m:rsp, for one target: TS-0004 7.5.1.2.5. lane: a number never
+ * given before, the same for all targets of one answer. */
+void notifier_add_response(struct request *req, uint64_t lane, struct str target, struct str text);
 /* The subscription goes: what a schedule holds back goes with it, the rest is delivered at once. */
 void notifier_end(struct request *req, const struct subscription *subscription);
 /* The attributes of a subscription are about to change: what pendingNotification and latestNotify no longer keep is

@@ -191,8 +191,10 @@ static void hop_done(struct hop *hop)
 	}
 	out->rsc = hop->rsc;
 	if (hop->outcome == HOP_ANSWERED)
-		out->answer = hop->answer.len ? arena_copy(&out->arena, hop->answer) : hop->answer;
-	outgoing_end(out, hop->outcome, hop->reason);
+		out->answer = hop->answer;
+	out->outcome = hop->outcome;
+	memcpy(out->reason, hop->reason, sizeof(out->reason));
+	finish(out);
 }
 
 static void try_next_point(struct outgoing *out)
@@ -222,7 +224,6 @@ static void fill_hop(struct outgoing *out, struct str release)
 	static const char digits[] = "012345";
 	struct str *param = out->hop.param;
 
-	memset(param, 0, sizeof(out->hop.param));
 	param[PARAM_operation] = str_make(&digits[out->op], 1);
 	param[PARAM_from] = out->from;
 	param[PARAM_requestIdentifier] = out->identifier;

@@ -84,6 +84,8 @@ struct request {
 	 * buffers lose. */
 	struct str param[PARAM_COUNT];
 	struct filter filter;
+	/* notificationURI of Response Type, joined by `&` (TS-0009 6.4.11); ptr NULL: absent, empty: none */
+	struct str response_targets;
 	struct str content;	   /* of the Content parameter; empty: none. Recv-1.0 makes canonical JSON of it */
 	const struct codec *codec; /* what it is serialized by until then; NULL: it is canonical JSON */
 	const char *binding;	   /* "http", for the log */
@@ -103,6 +105,7 @@ struct request {
 	bool is_noted;		   /* its Group Request Identifier is remembered */
 	bool is_own;		   /* the CSE asks for itself */
 	bool is_parked;		   /* it waits for something, and holds nothing of the tree */
+	uint64_t deferred;	   /* key of the <request> that it is performed for; 0: none */
 	bool is_consented;	   /* the subscriber of a blocking update has said yes */
 	uint64_t held_key;	   /* of the resource whose UPDATE it is that is held back */
 	struct verified *verified; /* notification targets that have been asked; NULL: none */

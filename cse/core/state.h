@@ -7,6 +7,7 @@
 #include "cse/core/fanout.h"
 #include "cse/core/gather.h"
 #include "cse/core/hooks.h"
+#include "cse/core/non_blocking.h"
 #include "cse/core/notifier.h"
 #include "cse/core/outgoing.h"
 
@@ -31,7 +32,8 @@ struct cse {
 	struct outgoings outgoings;
 	struct notifier notifier;
 	struct list gatherings;
-	struct map blocks; /* resources whose UPDATE is held back: blocking.c */
+	struct map deferrals; /* requests acknowledged and not performed yet: non_blocking.c */
+	struct map blocks;    /* resources whose UPDATE is held back: blocking.c */
 	struct expiry_heap expiries;
 	struct sweeper {
 		struct timer timer;
@@ -98,6 +100,8 @@ enum rsc check_instance_access(struct request *req);
 enum rsc settle_expiration(struct request *req, struct draft *draft, int64_t parent_us, int64_t default_us,
 			   int64_t *et_us);
 int64_t default_expiration(const struct request *req);
+/* A resource that the CSE makes on its own; the draft holds what is special to it, the row is the caller's to put. */
+struct resource *create_locally(struct request *req, struct resource *parent, struct draft *draft, int64_t et_us);
 /* Replaces the attributes of a resource and what is derived from them. */
 void adopt_text(struct cse *cse, struct resource *resource, struct str text);
 

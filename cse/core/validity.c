@@ -3,6 +3,15 @@
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
 
+/* TS-0004 6.3.4.2.6 */
+enum response_type {
+	RESPONSE_NON_BLOCKING_SYNCH = 1,
+	RESPONSE_NON_BLOCKING_ASYNCH = 2,
+	RESPONSE_BLOCKING = 3,
+	RESPONSE_FLEX_BLOCKING = 4,
+	RESPONSE_NONE = 5,
+};
+
 static enum rsc decode_operation(struct request *req)
 {
 	int64_t op;
@@ -237,18 +246,33 @@ enum rsc check_validity(struct request *req)
 	return RSC_NONE;
 }
 
-/* Blocking requests are served; without the type <request> synchronous non-blocking ones answer 5206 (TS-0004 7.3.2.2),
- * and so do asynchronous ones, as their result could not be delivered either. */
+/* May the operation wait, and is it to? */
+static bool is_due_later(const struct request *req)
+{
+	int64_t due;
+
+	return request_has(req, PARAM_operationExecutionTime) &&
+	       timestamp_parse_abs_rel(req->param[PARAM_operationExecutionTime], req->received_us, &due) == 0 &&
+	       due > req->received_us;
+}
+
+/* Recv-2.0. A flexible request is performed at once unless its time is later. */
 enum rsc check_response_type(struct request *req)
 {
-	struct str type = req->param[PARAM_responseType];
+	int64_t type = RESPONSE_BLOCKING;
 
-	if (!type.ptr || str_eq(type, STR("3")) || str_eq(type, STR("4")))
+	if (request_has(req, PARAM_responseType) && (str_to_i64(req->param[PARAM_responseType], &type) != 0 ||
+						     type < RESPONSE_NON_BLOCKING_SYNCH || type > RESPONSE_NONE))
+		return req_fail(req, RSC_BAD_REQUEST, "responseType (rt): must be a number from 1 to 5");
+	if (req->response_targets.ptr && type != RESPONSE_NON_BLOCKING_ASYNCH && type != RESPONSE_FLEX_BLOCKING)
+		return req_fail(req, RSC_BAD_REQUEST,
+				"responseType (rt): targets for the result go with nonBlockingRequestAsynch");
+	if (type == RESPONSE_NON_BLOCKING_SYNCH || type == RESPONSE_NON_BLOCKING_ASYNCH)
+		return non_blocking_accept(req, type == RESPONSE_NON_BLOCKING_ASYNCH);
+	if (!is_due_later(req))
 		return RSC_NONE;
-	if (str_eq(type, STR("1")) || str_eq(type, STR("2")))
-		return req_fail(req, RSC_NON_BLOCKING_SYNCH_REQUEST_NOT_SUPPORTED,
-				"responseType (rt): non-blocking requests are not supported");
-	if (str_eq(type, STR("5")))
-		return req_fail(req, RSC_NOT_IMPLEMENTED, "responseType (rt): noResponse is not supported");
-	return req_fail(req, RSC_BAD_REQUEST, "responseType (rt): must be a number from 1 to 5");
+	if (type != RESPONSE_FLEX_BLOCKING)
+		return req_fail(req, RSC_BAD_REQUEST,
+				"operationExecutionTime (oet): a later time goes with non-blocking requests only");
+	return non_blocking_accept(req, req->response_targets.ptr != NULL);
 }

@@ -65,7 +65,7 @@ static struct str content_of(struct request *req, struct str id)
 	struct str text = notification_of_verification(req, id, req->from);
 
 	strbuf_clear(out);
-	notification_wrap(out, text);
+	notification_wrap(out, "m2m:sgn", text);
 	return arena_copy(&req->arena, strbuf_str(out));
 }
 

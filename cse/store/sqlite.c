@@ -162,7 +162,7 @@ static void destroy(struct sqlite_store *sqlite)
 	free(sqlite);
 }
 
-static void sqlite_close(struct store *store)
+void sqlite_close(struct store *store)
 {
 	struct sqlite_store *sqlite = sqlite_of(store);
 
@@ -215,4 +215,5 @@ const struct store_ops store_sqlite = {
 	.read_note = sqlite_read_note,
 	.find_named = sqlite_find_named,
 	.due_instances = sqlite_due_instances,
+	.files = &sqlite_files,
 };

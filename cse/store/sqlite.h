@@ -100,17 +100,51 @@ int sqlite_begin(struct store *store);
 int sqlite_commit(struct store *store);
 void sqlite_rollback(struct store *store);
 
+void sqlite_close(struct store *store);
+
 /* ---- sqlite_schema.c ---- */
 
 enum { STORE_FORMAT = 2, STORE_APPLICATION_ID = 0x636f7073 /* "cops" */ };
 
 /* Locks and checks the file, creates or migrates it, opens the connections and prepares the statements. */
 WARN_UNUSED int sqlite_attach(struct sqlite_store *sqlite, char *message, size_t size);
+/* What goes wrong with which file, and where the sentence goes. path has a '/' in it. */
+struct sqlite_report {
+	const char *path;
+	char *message;
+	size_t size;
+};
+
+/* Writes the sentence and returns the error. */
+int sqlite_refuse(const struct sqlite_report *report, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+WARN_UNUSED int sqlite_make_directory(const struct sqlite_report *report);
+/* Keeps everybody else out for as long as the descriptor is open. */
+WARN_UNUSED int sqlite_lock(const struct sqlite_report *report, int *lock_fd);
+/* What root makes in somebody's directory is that somebody's. */
+void sqlite_give_to_owner(const struct sqlite_report *report, int fd);
+/* A new name in path's directory is durable when that is. */
+WARN_UNUSED int sqlite_sync_directory(const struct sqlite_report *report);
+/* Another program's, a later version's, or cut off? Reads only. A file nothing was ever written into has format 0. */
+WARN_UNUSED int sqlite_check_file(sqlite3 *db, const struct sqlite_report *report, bool has_wal, uint64_t *format);
+/* Of path with a suffix; 0 also if there is none. */
+off_t sqlite_file_size(const char *path, const char *suffix);
+WARN_UNUSED int sqlite_execute(sqlite3 *db, const char *sql);
+/* The one number a query gives. */
+WARN_UNUSED int sqlite_query(sqlite3 *db, const char *sql, uint64_t *value);
+WARN_UNUSED int sqlite_prepare_reads(struct sqlite_store *sqlite, const struct sqlite_report *report);
 /* Undoes sqlite_attach, also halfway. */
 void sqlite_detach(struct sqlite_store *sqlite);
 /* Brings a database from the format in its user_version to format `count`, each step in a transaction of its own:
  * steps[n] leads from format n to n + 1. After an error the database is in the format that the last good step left. */
 WARN_UNUSED int sqlite_migrate(sqlite3 *db, int (*const steps[])(sqlite3 *db), unsigned count);
+
+/* ---- sqlite_files.c ---- */
+
+extern const struct store_files sqlite_files;
+
+/* Under the lock: ends a restore that was interrupted when its copy was complete. */
+WARN_UNUSED int sqlite_finish_restore(const struct sqlite_report *report);
 
 /* ---- sqlite_apply.c ---- */
 

@@ -13,14 +13,7 @@
  * the upper levels of the trees and for snapshots. */
 #define CACHE_KIB "4096"
 
-/* What the message goes into. */
-struct report {
-	const char *path;
-	char *message;
-	size_t size;
-};
-
-__attribute__((format(printf, 3, 4))) static int refuse(const struct report *report, int error, const char *format, ...)
+int sqlite_refuse(const struct sqlite_report *report, int error, const char *format, ...)
 {
 	va_list args;
 
@@ -71,13 +64,17 @@ static int create_notes(sqlite3 *db)
 /* steps[n] leads from format n to n + 1; format 0 is an empty database. */
 static int (*const steps[STORE_FORMAT])(sqlite3 *db) = {create_tables, create_notes};
 
+int sqlite_execute(sqlite3 *db, const char *sql)
+{
+	return sqlite_error(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+}
+
 /* What has to be in a file of an older format before a step changes it. */
 static const char *const contents[STORE_FORMAT] = {
 	[1] = "SELECT 1 FROM resource, instance, named, own_expiry, chunk, gone, purge, meta",
 };
 
-/* The one number a query gives. */
-static int query(sqlite3 *db, const char *sql, uint64_t *value)
+int sqlite_query(sqlite3 *db, const char *sql, uint64_t *value)
 {
 	sqlite3_stmt *stmt;
 	int result = sqlite_error(db, sqlite3_prepare_v2(db, sql, -1, &stmt, NULL));
@@ -94,25 +91,25 @@ static int query(sqlite3 *db, const char *sql, uint64_t *value)
 static int migrate_by_one(sqlite3 *db, int (*step)(sqlite3 *db), unsigned format)
 {
 	char version[40];
-	int error = execute(db, "BEGIN IMMEDIATE");
+	int error = sqlite_execute(db, "BEGIN IMMEDIATE");
 
 	if (error)
 		return error;
 	snprintf(version, sizeof(version), "PRAGMA user_version = %u", format);
 	error = step(db);
 	if (!error)
-		error = execute(db, version);
+		error = sqlite_execute(db, version);
 	if (!error)
-		error = execute(db, "COMMIT");
+		error = sqlite_execute(db, "COMMIT");
 	if (error && !sqlite3_get_autocommit(db))
-		(void)execute(db, "ROLLBACK");
+		(void)!sqlite_execute(db, "ROLLBACK");
 	return error;
 }
 
 int sqlite_migrate(sqlite3 *db, int (*const migrations[])(sqlite3 *db), unsigned count)
 {
 	uint64_t format;
-	int error = query(db, "PRAGMA user_version", &format);
+	int error = sqlite_query(db, "PRAGMA user_version", &format);
 
 	for (; !error && format < count; format++)
 		error = migrate_by_one(db, migrations[format], (unsigned)format + 1);
@@ -121,7 +118,7 @@ int sqlite_migrate(sqlite3 *db, int (*const migrations[])(sqlite3 *db), unsigned
 
 /* ---- the file ---- */
 
-static int make_directory(const struct report *report)
+int sqlite_make_directory(const struct sqlite_report *report)
 {
 	const char *slash = strrchr(report->path, '/');
 	char *directory = strndup(report->path, (size_t)(slash - report->path));
@@ -130,40 +127,55 @@ static int make_directory(const struct report *report)
 	if (!directory)
 		die_out_of_memory(strlen(report->path));
 	if (slash > report->path && mkdir(directory, 0700) != 0 && errno != EEXIST)
-		error = refuse(report, -errno, "cannot create the directory %s of the store: %s", directory,
-			       strerrordesc_np(errno));
+		error = sqlite_refuse(report, -errno, "cannot create the directory %s of the store: %s", directory,
+				      strerrordesc_np(errno));
 	free(directory);
 	return error;
 }
 
+void sqlite_give_to_owner(const struct sqlite_report *report, int fd)
+{
+	struct stat status;
+	char *path = strdup(report->path);
+
+	if (!path)
+		die_out_of_memory(strlen(report->path));
+	strrchr(path, '/')[1] = '\0';
+	if (geteuid() == 0 && stat(path, &status) == 0 && fchown(fd, status.st_uid, status.st_gid) != 0)
+		errno = 0; /* a file system without owners */
+	free(path);
+}
+
 /* A lock on a file of its own: closing any descriptor of the database file would drop SQLite's own locks on it. */
-static int lock_store(struct sqlite_store *sqlite, const struct report *report)
+int sqlite_lock(const struct sqlite_report *report, int *lock_fd)
 {
 	char *path;
 
 	if (asprintf(&path, "%s.lock", report->path) < 0)
 		die_out_of_memory(strlen(report->path));
-	sqlite->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	*lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	free(path);
-	if (sqlite->lock_fd < 0)
-		return refuse(report, -errno, "cannot open %s.lock: %s", report->path, strerrordesc_np(errno));
-	if (flock(sqlite->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return refuse(report, ERROR_BUSY, "the store %s is in use by another process", report->path);
+	if (*lock_fd < 0)
+		return sqlite_refuse(report, -errno, "cannot open %s.lock: %s", report->path, strerrordesc_np(errno));
+	sqlite_give_to_owner(report, *lock_fd);
+	if (flock(*lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return sqlite_refuse(report, ERROR_BUSY, "the store %s is in use by another process", report->path);
 	return 0;
 }
 
-static int make_file(const struct report *report)
+static int make_file(const struct sqlite_report *report)
 {
 	int fd = open(report->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return refuse(report, -errno, "cannot open the store %s: %s", report->path, strerrordesc_np(errno));
+		return sqlite_refuse(report, -errno, "cannot open the store %s: %s", report->path,
+				     strerrordesc_np(errno));
+	sqlite_give_to_owner(report, fd);
 	close(fd);
 	return 0;
 }
 
-/* A new name is durable when its directory is. */
-static int sync_directory(const struct report *report)
+int sqlite_sync_directory(const struct sqlite_report *report)
 {
 	char *path = strdup(report->path);
 	int fd, error = 0;
@@ -173,14 +185,14 @@ static int sync_directory(const struct report *report)
 	strrchr(path, '/')[1] = '\0';
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) != 0)
-		error = refuse(report, -errno, "cannot sync the directory %s: %s", path, strerrordesc_np(errno));
+		error = sqlite_refuse(report, -errno, "cannot sync the directory %s: %s", path, strerrordesc_np(errno));
 	if (fd >= 0)
 		close(fd);
 	free(path);
 	return error;
 }
 
-static off_t size_of(const char *path, const char *suffix)
+off_t sqlite_file_size(const char *path, const char *suffix)
 {
 	struct stat status;
 	char *name;
@@ -206,39 +218,39 @@ static int connect_to(const char *path, sqlite3 **db)
 	if (rc != SQLITE_OK)
 		return sqlite_error(*db, rc);
 	sqlite3_busy_timeout(*db, 5000);
-	return execute(*db, settings);
+	return sqlite_execute(*db, settings);
 }
 
-/* Another program's, a later version's, or cut off? Reads only. A file nothing was ever written into has format 0. */
-static int check_file(struct sqlite_store *sqlite, const struct report *report, bool has_wal, uint64_t *format)
+int sqlite_check_file(sqlite3 *db, const struct sqlite_report *report, bool has_wal, uint64_t *format)
 {
 	uint64_t application = 0, tables = 0, pages = 0, page_size = 0;
-	uint64_t size = (uint64_t)size_of(report->path, "");
+	uint64_t size = (uint64_t)sqlite_file_size(report->path, "");
 	bool is_ours, is_blank;
-	sqlite3 *db = sqlite->writer;
-	int error = query(db, "SELECT count(*) FROM sqlite_master", &tables);
+	int error = sqlite_query(db, "SELECT count(*) FROM sqlite_master", &tables);
 
 	if (!error)
-		error = query(db, "PRAGMA user_version", format);
+		error = sqlite_query(db, "PRAGMA user_version", format);
 	if (!error)
-		error = query(db, "PRAGMA application_id", &application);
+		error = sqlite_query(db, "PRAGMA application_id", &application);
 	if (!error)
-		error = query(db, "PRAGMA page_count", &pages);
+		error = sqlite_query(db, "PRAGMA page_count", &pages);
 	if (!error)
-		error = query(db, "PRAGMA page_size", &page_size);
+		error = sqlite_query(db, "PRAGMA page_size", &page_size);
 	if (error)
-		return refuse(report, error, "the store %s cannot be read: %s", report->path, sqlite3_errmsg(db));
+		return sqlite_refuse(report, error, "the store %s cannot be read: %s", report->path,
+				     sqlite3_errmsg(db));
 	is_ours = application == STORE_APPLICATION_ID && (tables == 0) == (*format == 0);
 	is_blank = application == 0 && tables == 0 && *format == 0;
 	if (!is_ours && !is_blank)
-		return refuse(report, ERROR_CORRUPT, "%s is a database of another program", report->path);
+		return sqlite_refuse(report, ERROR_CORRUPT, "%s is a database of another program", report->path);
 	if (*format > STORE_FORMAT)
-		return refuse(report, ERROR_NEWER_FORMAT,
-			      "the store %s has format %u, written by a later version; this one reads up to format %d",
-			      report->path, (unsigned)*format, STORE_FORMAT);
+		return sqlite_refuse(
+			report, ERROR_NEWER_FORMAT,
+			"the store %s has format %u, written by a later version; this one reads up to format %d",
+			report->path, (unsigned)*format, STORE_FORMAT);
 	if (!has_wal && size < (pages || size == 0 ? pages : 1) * page_size)
-		return refuse(report, ERROR_CORRUPT, "the store %s is cut off at %llu bytes", report->path,
-			      (unsigned long long)size);
+		return sqlite_refuse(report, ERROR_CORRUPT, "the store %s is cut off at %llu bytes", report->path,
+				     (unsigned long long)size);
 	return 0;
 }
 
@@ -247,10 +259,10 @@ static int check_file(struct sqlite_store *sqlite, const struct report *report, 
 static int set_up(sqlite3 *db)
 {
 	char identify[60];
-	int error = execute(db, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL");
+	int error = sqlite_execute(db, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL");
 
 	snprintf(identify, sizeof(identify), "PRAGMA application_id = %d", STORE_APPLICATION_ID);
-	return error ? error : execute(db, identify);
+	return error ? error : sqlite_execute(db, identify);
 }
 
 static int use_wal(sqlite3 *db)
@@ -268,7 +280,7 @@ static int use_wal(sqlite3 *db)
 	return is_wal ? 0 : ERROR_IO;
 }
 
-static int bring_up_to_date(struct sqlite_store *sqlite, const struct report *report, uint64_t format)
+static int bring_up_to_date(struct sqlite_store *sqlite, const struct sqlite_report *report, uint64_t format)
 {
 	int error = format ? 0 : set_up(sqlite->writer);
 
@@ -277,10 +289,10 @@ static int bring_up_to_date(struct sqlite_store *sqlite, const struct report *re
 	if (!error)
 		error = sqlite_migrate(sqlite->writer, steps, STORE_FORMAT);
 	if (!error && !format)
-		return sync_directory(report);
+		return sqlite_sync_directory(report);
 	if (error)
-		return refuse(report, error, "the store %s cannot be brought to format %d: %s", report->path,
-			      STORE_FORMAT, sqlite3_errmsg(sqlite->writer));
+		return sqlite_refuse(report, error, "the store %s cannot be brought to format %d: %s", report->path,
+				     STORE_FORMAT, sqlite3_errmsg(sqlite->writer));
 	if (format < STORE_FORMAT)
 		log_event(sqlite->log, LOG_INFO, "store migrated", "file=\"%s\" from=%u to=%d", report->path,
 			  (unsigned)format, STORE_FORMAT);
@@ -289,7 +301,8 @@ static int bring_up_to_date(struct sqlite_store *sqlite, const struct report *re
 
 /* ---- connections ---- */
 
-static int prepare(const struct report *report, sqlite3 *db, const char *const *sql, int count, sqlite3_stmt **stmts)
+static int prepare(const struct sqlite_report *report, sqlite3 *db, const char *const *sql, int count,
+		   sqlite3_stmt **stmts)
 {
 	int rc = SQLITE_OK;
 
@@ -298,11 +311,11 @@ static int prepare(const struct report *report, sqlite3 *db, const char *const *
 	if (rc == SQLITE_OK)
 		return 0;
 	/* SQLITE_ERROR: a table or column is not there. */
-	return refuse(report, rc == SQLITE_ERROR ? ERROR_CORRUPT : sqlite_error(db, rc), "the store %s is damaged: %s",
-		      report->path, sqlite3_errmsg(db));
+	return sqlite_refuse(report, rc == SQLITE_ERROR ? ERROR_CORRUPT : sqlite_error(db, rc),
+			     "the store %s is damaged: %s", report->path, sqlite3_errmsg(db));
 }
 
-static int prepare_writes(struct sqlite_store *sqlite, const struct report *report)
+static int prepare_writes(struct sqlite_store *sqlite, const struct sqlite_report *report)
 {
 	static const char *const sql[] = {
 #define WRITE(name, text) text,
@@ -315,7 +328,7 @@ static int prepare_writes(struct sqlite_store *sqlite, const struct report *repo
 	return prepare(report, sqlite->writer, sql, WRITE_COUNT, sqlite->write);
 }
 
-static int prepare_reads(struct sqlite_store *sqlite, const struct report *report)
+int sqlite_prepare_reads(struct sqlite_store *sqlite, const struct sqlite_report *report)
 {
 	static const char *const sql[] = {
 #define WRITE(name, text)
@@ -329,7 +342,7 @@ static int prepare_reads(struct sqlite_store *sqlite, const struct report *repor
 }
 
 /* Before anything is written: is every table there that a file of this format has? */
-static int check_tables(struct sqlite_store *sqlite, const struct report *report, uint64_t format)
+static int check_tables(struct sqlite_store *sqlite, const struct sqlite_report *report, uint64_t format)
 {
 	sqlite3_stmt *stmt = NULL;
 	int error;
@@ -343,18 +356,18 @@ static int check_tables(struct sqlite_store *sqlite, const struct report *report
 	return error;
 }
 
-static int attach_writer(struct sqlite_store *sqlite, const struct report *report)
+static int attach_writer(struct sqlite_store *sqlite, const struct sqlite_report *report)
 {
-	bool has_wal = size_of(report->path, "-wal") > 0;
+	bool has_wal = sqlite_file_size(report->path, "-wal") > 0;
 	uint64_t format = 0;
 	int error = connect_to(report->path, &sqlite->writer);
 
 	/* Closing a refused file must not move the WAL into it. */
 	sqlite->is_suspect = has_wal;
 	if (error)
-		return refuse(report, error, "the store %s cannot be opened: %s", report->path,
-			      sqlite3_errmsg(sqlite->writer));
-	error = check_file(sqlite, report, has_wal, &format);
+		return sqlite_refuse(report, error, "the store %s cannot be opened: %s", report->path,
+				     sqlite3_errmsg(sqlite->writer));
+	error = sqlite_check_file(sqlite->writer, report, has_wal, &format);
 	if (!error)
 		error = check_tables(sqlite, report, format);
 	if (!error)
@@ -366,23 +379,26 @@ static int attach_writer(struct sqlite_store *sqlite, const struct report *repor
 	return error;
 }
 
-static int attach_other(struct sqlite_store *sqlite, const struct report *report, sqlite3 **db)
+static int attach_other(struct sqlite_store *sqlite, const struct sqlite_report *report, sqlite3 **db)
 {
 	int error = connect_to(sqlite->path, db);
 
-	return error ? refuse(report, error, "the store %s cannot be opened: %s", report->path, sqlite3_errmsg(*db))
+	return error ? sqlite_refuse(report, error, "the store %s cannot be opened: %s", report->path,
+				     sqlite3_errmsg(*db))
 		     : 0;
 }
 
 int sqlite_attach(struct sqlite_store *sqlite, char *message, size_t size)
 {
-	const struct report report = {sqlite->path, message, size};
+	const struct sqlite_report report = {sqlite->path, message, size};
 	int error;
 
 	message[0] = '\0';
-	error = make_directory(&report);
+	error = sqlite_make_directory(&report);
 	if (!error)
-		error = lock_store(sqlite, &report);
+		error = sqlite_lock(&report, &sqlite->lock_fd);
+	if (!error)
+		error = sqlite_finish_restore(&report);
 	if (!error)
 		error = make_file(&report);
 	if (!error)
@@ -391,7 +407,7 @@ int sqlite_attach(struct sqlite_store *sqlite, char *message, size_t size)
 		error = attach_other(sqlite, &report, &sqlite->reader);
 	if (!error)
 		error = attach_other(sqlite, &report, &sqlite->checkpointer);
-	return error ? error : prepare_reads(sqlite, &report);
+	return error ? error : sqlite_prepare_reads(sqlite, &report);
 }
 
 void sqlite_detach(struct sqlite_store *sqlite)

@@ -16,6 +16,7 @@
 #include "cse/base/log.h"
 #include "cse/base/strbuf.h"
 #include "cse/store/series.h"
+#include "cse/store/store_files.h"
 
 struct store;
 
@@ -131,6 +132,9 @@ struct store_ops {
 	 * `most` of them, earliest first. A non-zero return stops and is returned. */
 	int (*due_instances)(struct store *store, int64_t until_us, unsigned most,
 			     int (*each)(void *arg, uint64_t key, uint64_t parent, int64_t et_us), void *arg);
+
+	/* NULL: nothing is kept in files. */
+	const struct store_files *files;
 };
 
 struct store {

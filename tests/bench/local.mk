@@ -3,7 +3,7 @@ check_PROGRAMS += tests/bench/load tests/bench/sink
 tests_bench_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/load.c tests/bench/template.c tests/bench/template.h
 tests_bench_sink_SOURCES = tests/bench/sink.c
-EXTRA_DIST += tests/bench/bench tests/bench/machine.py tests/bench/stand.py tests/bench/structural.py
+EXTRA_DIST += tests/bench/bench tests/bench/machine.py tests/bench/notify.py tests/bench/stand.py tests/bench/structural.py
 
 bench: copse$(EXEEXT) tests/bench/load$(EXEEXT) tests/bench/sink$(EXEEXT)
 	COPSE='$(abs_top_builddir)/copse' python3 $(top_srcdir)/tests/bench/bench --load tests/bench/load \

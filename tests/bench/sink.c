@@ -1,6 +1,6 @@
 /* sink: where notifications end. It listens on N free ports of 127.0.0.1, prints them, answers every request with 200
  * and X-M2M-RSC: 2000 at once, and counts. A GET is not counted: it answers the count. At SIGTERM it prints
- * {"requests":..,"connections":..}. Usage: sink [N] */
+ * {"requests":..,"connections":..}. With `deaf` it accepts and never reads. Usage: sink [N [deaf]] */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -31,7 +31,7 @@ struct end {
 struct sink {
 	int epoll;
 	uint64_t requests, connections;
-	bool is_over;
+	bool is_over, is_deaf;
 	char buffer[BUFFER_SIZE];
 };
 
@@ -134,7 +134,8 @@ static void take(struct sink *sink, struct end *end)
 		return;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	sink->connections++;
-	watch(sink, PEER, fd);
+	if (!sink->is_deaf)
+		watch(sink, PEER, fd);
 }
 
 static void listen_on_free_port(struct sink *sink)
@@ -180,6 +181,7 @@ int main(int argc, char **argv)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	sink.is_deaf = argc > 2 && strcmp(argv[2], "deaf") == 0;
 	watch(&sink, SIGNALS, signalfd(-1, &set, SFD_CLOEXEC));
 	for (unsigned long i = argc > 1 ? strtoul(argv[1], NULL, 10) : 1; i > 0; i--)
 		listen_on_free_port(&sink);

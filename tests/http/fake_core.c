@@ -11,6 +11,7 @@ struct cse {
 	const struct schema *schema;
 	unsigned open_requests;
 	bool is_busy;
+	uint64_t most; /* of a number that steers */
 };
 
 struct delayed {
@@ -25,8 +26,15 @@ struct cse *fake_core_create(struct loop *loop, struct log *log, const struct sc
 
 	cse->loop = loop;
 	cse->log = log;
+	cse->most = UINT32_MAX;
 	cse->schema = schema;
 	return cse;
+}
+
+void fake_core_begin(struct cse *cse, uint64_t most)
+{
+	cse->is_busy = false;
+	cse->most = most;
 }
 
 bool fake_core_is_idle(const struct cse *cse)
@@ -147,12 +155,12 @@ static struct str echo(struct request *req)
 
 /* ---- answers ---- */
 
-static uint64_t number_of(struct str text)
+static uint64_t number_of(const struct request *req, struct str text)
 {
 	uint64_t number = 0;
 
 	(void)!str_to_u64(text, &number);
-	return number;
+	return number < req->cse->most ? number : req->cse->most;
 }
 
 static void late(struct timer *timer)
@@ -186,9 +194,9 @@ static void steer(struct request *req, struct str word, struct str rest)
 	struct answer *answer = &req->answer;
 
 	if (str_eq(word, STR("rsc")))
-		req_fail(req, (enum rsc)number_of(rest), "refused on \"demand\"");
+		req_fail(req, (enum rsc)number_of(req, rest), "refused on \"demand\"");
 	else if (str_eq(word, STR("size")))
-		answer->content = filler(req, number_of(rest));
+		answer->content = filler(req, number_of(req, rest));
 	else if (str_eq(word, STR("back")))
 		answer->content = req->content;
 	else if (!str_eq(word, STR("empty")))
@@ -201,7 +209,7 @@ static void steer(struct request *req, struct str word, struct str rest)
 		answer->precondition_failed = true;
 	if (str_eq(word, STR("partial"))) {
 		answer->is_partial = true;
-		answer->offset = number_of(rest);
+		answer->offset = number_of(req, rest);
 	}
 	if (str_eq(word, STR("location"))) {
 		answer->rsc = RSC_CREATED;
@@ -238,7 +246,7 @@ void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct reque
 	else if (decode(req))
 		steer(req, word, rest);
 	if (str_eq(word, STR("wait")))
-		answer_late(req, number_of(rest));
+		answer_late(req, number_of(req, rest));
 	else
 		reply(req, arg);
 }

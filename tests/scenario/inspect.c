@@ -46,7 +46,8 @@ static bool is_partial(const struct inspection *inspection)
 {
 	struct str to = parameter(inspection, PARAM_to);
 
-	return result_content_is(inspection, "9") || (to.len && memchr(to.ptr, '#', to.len)) ||
+	return result_content_is(inspection, "9") || parameter(inspection, PARAM_attributeList).ptr ||
+	       (to.len && memchr(to.ptr, '#', to.len)) ||
 	       (inspection->exchange->op == OP_RETRIEVE && inspection->exchange->content.len);
 }
 
@@ -306,6 +307,10 @@ static const char *inspect_presence(struct inspection *inspection)
 
 	if (!rsc_is_success((enum rsc)inspection->reply->rsc))
 		return present ? NULL : wrong(inspection, "an error without content");
+	if (inspection->reply->rsc == RSC_ACCEPTED)
+		return present ? wrong(inspection, "a content where no response was asked for") : NULL;
+	if (inspection->reply->rsc == RSC_ACCEPTED_SYNCH || inspection->reply->rsc == RSC_ACCEPTED_ASYNCH)
+		return present ? NULL : wrong(inspection, "an acknowledgement without the <request>");
 	while (rest.ptr)
 		if (str_eq(str_split(&rest, '/'), STR("fopt"))) /* answers of members, whatever they contain */
 			return present ? NULL : wrong(inspection, "the members' answers are missing");
@@ -379,8 +384,9 @@ const char *inspect_notification(const struct schema *schema, const struct excha
 	if (json_decode(exchange->content, &listing_limits, arena, doc, &error) != 0)
 		return wrong(&inspection, "a notification that is not JSON: %s", error.message);
 	member = value_first(doc_root(doc));
-	kind.of = complex_find(str_eq(value_name(member), STR("m2m:sgn")) ? STR("notification")
-									  : STR("aggregatedNotification"));
+	kind.of = complex_find(str_eq(value_name(member), STR("m2m:sgn"))   ? STR("notification")
+			       : str_eq(value_name(member), STR("m2m:rsp")) ? STR("responsePrimitive")
+									    : STR("aggregatedNotification"));
 	fault = validate_kind(schema, kind, &none, member, arena);
 	if (!fault && str_eq(value_name(member), STR("m2m:sgn")))
 		fault = inspect_representation(&inspection, member);

@@ -4,7 +4,7 @@ check_PROGRAMS += test_scenarios
 TESTS += test_scenarios
 test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scenario/run.h tests/scenario/refusals.c \
 	tests/scenario/parse.c tests/scenario/scenario.h tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c \
-	tests/scenario/world.c tests/scenario/world.h tests/scenario/transport.h tests/scenario/transport_core.c \
+	tests/scenario/seeds.c tests/scenario/seeds.h tests/scenario/world.c tests/scenario/world.h tests/scenario/transport.h tests/scenario/transport_core.c \
 	tests/scenario/transport_http.c tests/scenario/sink.c tests/scenario/sink.h tests/scenario/skips.c tests/scenario/skips.h \
 	tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h
 test_scenarios_LDADD = libresources.a libbindings.a libcore.a libstore.a libschemas.a libbase.a \

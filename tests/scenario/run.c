@@ -1,6 +1,8 @@
 /* Carrying out a scenario's statements. */
 #include "tests/scenario/run.h"
 
+#include "tests/scenario/seeds.h"
+
 #include <arpa/inet.h>
 
 #include <stdarg.h>
@@ -66,6 +68,10 @@ static bool set_parameter(struct run *run, const struct statement *statement, co
 	if (str_eq(name, STR("if-match"))) {
 		exchange->accept_etag =
 			str_eq(text, STR("*")) ? text : arena_printf(&run->arena, "\"%.*s\"", STR_ARG(text));
+		return true;
+	}
+	if (str_eq(name, STR("rtu"))) {
+		exchange->response_targets = text;
 		return true;
 	}
 	if (parameter == PARAM_COUNT)
@@ -154,6 +160,8 @@ bool run_exchange(struct run *run, const struct statement *statement, const stru
 	const char *fault;
 
 	memset(reply, 0, sizeof(*reply));
+	if (run->seeds)
+		seeds_note_request(run->seeds, run->seed_name, exchange);
 	fault = run->transport->perform(run->transport, &run->world, exchange, &run->arena, reply);
 	if (fault)
 		return run_fail(run, statement, "%s", fault);
@@ -361,6 +369,8 @@ static bool run_together(struct run *run, const struct statement *statement)
 	for (struct companion *c = first; c; c = c->next) {
 		const char *fault = core_submit(&run->world, &c->exchange, &run->arena, &c->reply, &c->flight);
 
+		if (run->seeds)
+			seeds_note_request(run->seeds, run->seed_name, &c->exchange);
 		if (fault)
 			return run_fail(run, c->statement, "%s", fault);
 	}
@@ -493,6 +503,9 @@ static bool run_peer(struct run *run, const struct statement *statement)
 
 static bool run_clock(struct run *run, const struct statement *statement)
 {
+	if (run->seeds)
+		seeds_note_clock(run->seeds, run->seed_name, statement->kind == STATEMENT_STEP_CLOCK,
+				 statement->number);
 	world_settle(&run->world); /* what is due before */
 	if (statement->kind == STATEMENT_STEP_CLOCK)
 		clock_step_wall(&run->world.clock, statement->number);

@@ -22,6 +22,8 @@ struct run {
 	bool keeps_going;      /* after a failure, with the next statement */
 	struct strbuf failure; /* lines; empty: all is well */
 	FILE *trace;	       /* NULL, or where every request and answer is printed */
+	const char *seeds;     /* NULL, or the directory that seeds are written into */
+	char seed_name[60];
 };
 
 /* true if every expectation held; else run->failure says which did not. run_finish either way. */

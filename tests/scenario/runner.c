@@ -9,6 +9,7 @@ struct options {
 	bool verbose;
 	bool no_coverage;
 	bool keeps_going;
+	const char *seeds; /* a directory: each scenario is run once, and seeds are written */
 	const char *title; /* only scenarios with this in their title */
 	const char *transport;
 	char directory[500]; /* of the scenarios */
@@ -43,8 +44,12 @@ static void run_one(struct session *session, const struct scenario_file *file, c
 		.skips = &session->skips,
 		.keeps_going = session->options.keeps_going,
 		.trace = session->options.verbose ? stdout : NULL,
+		.seeds = session->options.seeds,
 	};
-	bool ok = run_scenario(&run, session->schema, sqlite);
+	bool ok;
+
+	snprintf(run.seed_name, sizeof(run.seed_name), "%.40s-%u", base_name(file->path), scenario->line);
+	ok = run_scenario(&run, session->schema, sqlite);
 
 	strbuf_add_char(&run.failure, '\0');
 	tap_point(&session->tap, ok, run.failure.ptr, "%s: %.*s [%s, %s]", base_name(file->path),
@@ -67,7 +72,7 @@ static void run_everywhere(struct session *session, const struct scenario_file *
 	if (session->options.title && !strstr(arena_cstr(&session->arena, scenario->title), session->options.title))
 		return;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if ((scenario->where & places[i].needs) == places[i].needs &&
+		if ((scenario->where & places[i].needs) == places[i].needs && (i == 0 || !session->options.seeds) &&
 		    (!session->options.transport || strcmp(places[i].transport->name, session->options.transport) == 0))
 			run_one(session, file, scenario, places[i].transport, places[i].sqlite);
 }
@@ -173,13 +178,15 @@ static int read_options(struct options *options, int argc, char **argv)
 	int option;
 
 	snprintf(options->directory, sizeof(options->directory), "%s/tests/scenario", source ? source : ".");
-	while ((option = getopt(argc, argv, "vckt:o:")) != -1) {
+	while ((option = getopt(argc, argv, "vcks:t:o:")) != -1) {
 		if (option == 'v')
 			options->verbose = true;
 		else if (option == 'c')
 			options->no_coverage = true;
 		else if (option == 'k')
 			options->keeps_going = true;
+		else if (option == 's')
+			options->seeds = optarg;
 		else if (option == 't')
 			options->title = optarg;
 		else if (option == 'o')
@@ -201,9 +208,9 @@ int main(int argc, char **argv)
 
 	if (read_options(&session.options, argc, argv) != 0) {
 		fprintf(stderr,
-			"usage: %s [-v] [-c] [-k] [-t WORDS] [-o TRANSPORT] [FILE ...]\n"
+			"usage: %s [-v] [-c] [-k] [-s DIRECTORY] [-t WORDS] [-o TRANSPORT] [FILE ...]\n"
 			"-v prints every request and answer, -k goes on after a failure, -c leaves the coverage out, "
-			"-t picks titles, -o a transport\n",
+			"-t picks titles, -o a transport, -s writes seeds for the fuzz targets\n",
 			argv[0]);
 		return 2;
 	}

@@ -17,6 +17,7 @@ struct exchange {
 	unsigned condition_count;
 	struct str content; /* JSON, unless there is a header Content-Type; empty: none */
 	struct str accept_etag;
+	struct str response_targets; /* as request.h has them */
 	struct header headers[MAX_HEADERS];
 	unsigned header_count;
 	struct peer peer;

@@ -30,6 +30,7 @@ const char *core_submit(struct world *world, const struct exchange *exchange, st
 	req->filter.count = exchange->condition_count;
 	req->content = exchange->content;
 	req->accept_etag = exchange->accept_etag;
+	req->response_targets = exchange->response_targets;
 	req->peer = exchange->peer;
 	req->binding = "scenario";
 	cse_submit(world->cse, req, take_answer, flight);

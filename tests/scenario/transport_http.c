@@ -147,6 +147,8 @@ static void add_request(struct strbuf *out, const struct transport *transport, c
 	for (unsigned i = 0; i < exchange->header_count; i++)
 		strbuf_addf(out, "%.*s: %.*s\r\n", STR_ARG(exchange->headers[i].name),
 			    STR_ARG(exchange->headers[i].value));
+	if (exchange->response_targets.ptr)
+		strbuf_addf(out, "X-M2M-RTU: %.*s\r\n", STR_ARG(exchange->response_targets));
 	if (exchange->accept_etag.ptr)
 		strbuf_addf(out, "If-Match: %.*s\r\n", STR_ARG(exchange->accept_etag));
 	if (ty.ptr)

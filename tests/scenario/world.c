@@ -22,6 +22,8 @@ static const struct cse_config defaults = {
 	.max_requests = 100,
 	.notify_timeout_s = 10,
 	.poll_timeout_s = 60,
+	.result_persistence_s = 3600,
+	.most_deferred = 1000,
 	.notify_max_age_s = 86400,
 	.notify_retry_longest_s = 60,
 	.notify_most_queued = 1000,
@@ -209,7 +211,7 @@ static void close_all(struct world *world)
 /* Without a trace only what an operator must act on is shown, and not even that where the store fails on purpose. */
 static int open_log(struct world *world, FILE *trace)
 {
-	world->log = (struct log){trace ? LOG_DEBUG : LOG_ERROR, LOG_TEXT, trace ? trace : stderr};
+	world->log = (struct log){.level = trace ? LOG_DEBUG : LOG_ERROR, .out = trace ? trace : stderr};
 	if (trace || !world->may_fail)
 		return 0;
 	world->silence = fopen("/dev/null", "we");

@@ -28,7 +28,7 @@ int database_set_up(void **state)
 	struct database *database = xzalloc(sizeof(*database));
 
 	database->null = fopen("/dev/null", "w");
-	database->log = (struct log){LOG_ERROR, LOG_TEXT, database->null};
+	database->log = (struct log){.level = LOG_ERROR, .out = database->null};
 	directory_make(database->directory);
 	snprintf(database->path, sizeof(database->path), "%s/data/x.db", database->directory);
 	*state = database;

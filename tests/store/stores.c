@@ -27,7 +27,7 @@ static int set_up(void **state)
 {
 	struct fixture *fixture = *state;
 
-	fixture->log = (struct log){LOG_ERROR, LOG_TEXT, stderr};
+	fixture->log = (struct log){.level = LOG_ERROR, .out = stderr};
 	directory_make(fixture->directory);
 	snprintf(fixture->path, sizeof(fixture->path), "%s/data/x.db", fixture->directory);
 	fixture_open(fixture);

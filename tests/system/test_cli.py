@@ -166,6 +166,7 @@ BAD_VALUES = {
     "store.path": [""],
     "log.level": ["", "verbose"],
     "log.format": ["xml"],
+    "log.priority": ["6", ""],
     "limits.nesting": ["7", "201"],
     "limits.tokens": ["1"],
     "limits.requests": ["0"],

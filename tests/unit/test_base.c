@@ -526,6 +526,44 @@ static void unwatched_descriptor_is_not_called_in_the_same_round(void **state)
 		close(fds[i / 2][i % 2]);
 }
 
+static void count_call(struct loop_fd *watch, uint32_t events)
+{
+	(void)events;
+	container_of(watch, struct pipe_end, watch)->calls++;
+}
+
+struct unwatcher {
+	struct timer timer;
+	struct pipe_end *end;
+};
+
+static void unwatch_end(struct timer *timer)
+{
+	struct pipe_end *end = container_of(timer, struct unwatcher, timer)->end;
+
+	loop_unwatch(end->loop, &end->watch);
+}
+
+static void descriptor_that_a_timer_unwatches_is_not_called_in_the_same_round(void **state)
+{
+	struct fixture *fixture = *state;
+	struct pipe_end end = {{count_call, -1}, fixture->loop, NULL, 0};
+	struct unwatcher unwatcher = {.timer.fire = unwatch_end, .end = &end};
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	end.watch.fd = fds[0];
+	assert_int_equal(loop_watch(fixture->loop, &end.watch, EPOLLIN), 0);
+	loop_round(fixture->loop, 0);
+	assert_int_equal(end.calls, 1);
+	loop_timer_set(fixture->loop, &unwatcher.timer, SECOND);
+	advance(fixture, SECOND);
+	assert_int_equal(end.calls, 1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 struct posts {
 	struct loop *loop;
 	struct post {
@@ -676,6 +714,7 @@ int main(void)
 		LOOP_TEST(timer_that_sets_itself_fires_once_a_round),
 		LOOP_TEST(wall_clock_steps_do_not_move_timers),
 		LOOP_TEST(unwatched_descriptor_is_not_called_in_the_same_round),
+		LOOP_TEST(descriptor_that_a_timer_unwatches_is_not_called_in_the_same_round),
 		LOOP_TEST(posted_tasks_run_in_order_on_the_loop),
 		LOOP_TEST(hooks_run_once_a_round),
 		LOOP_TEST(hook_may_remove_itself_and_the_next_one),

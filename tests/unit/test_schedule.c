@@ -1,5 +1,7 @@
 /* Schedules: which points in time belong to a window (TS-0004 7.4.9.1). */
 #include "schemas/schedule.h"
+
+#include "cse/base/strbuf.h"
 #include "schemas/timestamp.h"
 
 #include <setjmp.h>
@@ -135,6 +137,58 @@ static void wrong_forms_are_refused(void **state)
 	assert_int_equal(schedule_parse(str_make("* * * * * * *\0", 14), &schedule), -1);
 }
 
+static int64_t next_of(const char *schedule, const char *timestamp)
+{
+	struct schedule window;
+	int64_t wall_us;
+
+	assert_int_equal(schedule_parse(str_of(schedule), &window), 0);
+	assert_int_equal(timestamp_parse(str_of(timestamp), &wall_us), 0);
+	return schedule_next(&window, wall_us);
+}
+
+static void the_next_second_of_a_window_is_found(void **state)
+{
+	static const struct {
+		const char *schedule, *now, *next;
+	} cases[] = {
+		{"* * * * * * *", "20240115T120029,5", "20240115T120029,5"},
+		{"0 0 0 29 2 * *", "20240301T000000", "20280229T000000"},
+		{"59 59 23 31 12 * *", "20240115T120000", "20241231T235959"},
+		{"30 * * * * * 2054", "20240115T120000", "20540101T000030"},
+	};
+	int64_t wall_us;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(timestamp_parse(str_of(cases[i].next), &wall_us), 0);
+		assert_int_equal(next_of(cases[i].schedule, cases[i].now), wall_us);
+	}
+}
+
+static void nobody_looks_further_ahead_than_30_years(void **state)
+{
+	(void)state;
+	assert_int_equal(next_of("* * * * * * 2055", "20240115T120000"), INT64_MAX);
+	assert_int_equal(next_of("* * * 31 2 * *", "20240115T120000"), INT64_MAX);
+	assert_int_equal(next_of("* * * * * * 2023", "20240115T120000"), INT64_MAX);
+}
+
+static void an_endless_list_is_refused(void **state)
+{
+	struct strbuf text = {0};
+	struct schedule schedule;
+
+	(void)state;
+	STRBUF_LIT(&text, "* * * * * * 2026");
+	while (text.len < 1996)
+		STRBUF_LIT(&text, ",2026");
+	assert_int_equal(schedule_parse(strbuf_str(&text), &schedule), 0);
+	STRBUF_LIT(&text, ",2026");
+	assert_int_equal(schedule_parse(strbuf_str(&text), &schedule), -1);
+	strbuf_finish(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +198,9 @@ int main(void)
 		cmocka_unit_test(steps_are_counted_from_the_start_of_their_range),
 		cmocka_unit_test(lists_mix_numbers_and_ranges),
 		cmocka_unit_test(wrong_forms_are_refused),
+		cmocka_unit_test(the_next_second_of_a_window_is_found),
+		cmocka_unit_test(nobody_looks_further_ahead_than_30_years),
+		cmocka_unit_test(an_endless_list_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

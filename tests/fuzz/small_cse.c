@@ -1,0 +1,261 @@
+/* small_cse: see small_cse.h. */
+#include "tests/fuzz/small_cse.h"
+
+#include "resources/registry.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/scenario/coverage.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The tree that is there at the beginning. */
+static const char tree[] =
+	"op=1\tto=cse-in\tty=1\tpc={\"m2m:acp\":{\"rn\":\"tp\",\"pv\":{\"acr\":[{\"acor\":[\"all\"],\"acop\":63}]},"
+	"\"pvs\":{\"acr\":[{\"acor\":[\"CAdmin\"],\"acop\":63}]}}}\n"
+	"op=1\tto=cse-in\tfr=Ct\tty=2\tpc={\"m2m:ae\":{\"rn\":\"ta\",\"api\":\"Nx\",\"rr\":true,\"srv\":[\"3\"],"
+	"\"poa\":[\"sink://a\"]}}\n"
+	"op=1\tto=cse-in\tty=3\tpc={\"m2m:cnt\":{\"rn\":\"tc\",\"mni\":3,\"lbl\":[\"a\",\"color:red\"],"
+	"\"acpi\":[\"cse-in/tp\"]}}\n"
+	"op=1\tto=cse-in/tc\tty=4\tpc={\"m2m:cin\":{\"rn\":\"ti\",\"con\":\"1\",\"cnf\":\"text/plain:0\",\"lbl\":[\"b\"]}}\n"
+	"op=1\tto=cse-in/tc\tty=3\tpc={\"m2m:cnt\":{\"rn\":\"td\"}}\n"
+	"op=1\tto=cse-in/tc/td\tty=4\tpc={\"m2m:cin\":{\"con\":\"2\"}}\n"
+	"op=1\tto=cse-in\tty=9\tpc={\"m2m:grp\":{\"rn\":\"tg\",\"mt\":3,\"mnm\":9,\"mid\":[\"cse-in/tc\",\"cse-in/tc/td\"]}}\n"
+	"op=1\tto=cse-in\tty=14\tpc={\"m2m:nod\":{\"rn\":\"tn\",\"ni\":\"n1\"}}\n"
+	"op=1\tto=cse-in/tc\tty=23\tpc={\"m2m:sub\":{\"rn\":\"ts\",\"nu\":[\"sink://a\"],\"enc\":{\"net\":[1,2,3,4]},"
+	"\"nct\":1}}\n"
+	"op=1\tto=cse-in/tc/ts\tty=18\tpc={\"m2m:sch\":{\"rn\":\"notificationSchedule\",\"se\":{\"sce\":[\"* * * * * * *\"]}}}\n";
+
+enum { RESOURCES_OF_TREE = 9 }; /* and the CSEBase; instances do not count */
+
+static const char *const targets[] = {
+	"cse-in",
+	"cse-in/tc",
+	"cse-in/tc/td",
+	"cse-in/tc/la",
+	"cse-in/tc/ol",
+	"cse-in/tc/ti",
+	"cse-in/tc/ts",
+	"cse-in/tc/ts/notificationSchedule",
+	"cse-in/tg",
+	"cse-in/tg/fopt",
+	"cse-in/tg/fopt/la",
+	"cse-in/ta",
+	"/id-in/cse-in",
+	"//sp.example.com/id-in/cse-in/tc",
+	"cse-in/tn",
+	"cse-in/tp",
+	"-/tc",
+	"cse-in/x",
+	"/id-in/Ct",
+	"cse-in/tc/td/la",
+};
+static const char *const originators[] = {"CAdmin", "Ct", "Cb", "C", "S", "/id-in", "/id-in/Ct", "cse-in/ta"};
+static const char *const contents[] = {
+	"{\"m2m:cnt\":{}}",
+	"{\"m2m:cin\":{\"con\":\"x\"}}",
+	"{\"m2m:cnt\":{\"mni\":1}}",
+	"{\"m2m:cnt\":{\"mbs\":2,\"lbl\":[\"x\"]}}",
+	"{\"m2m:cnt\":{\"acpi\":null,\"lbl\":null}}",
+	"{\"m2m:ae\":{\"api\":\"Nx\",\"rr\":false,\"srv\":[\"3\"]}}",
+	"{\"m2m:grp\":{\"mt\":0,\"mnm\":5,\"mid\":[\"cse-in/tc\",\"cse-in/ta\",\"cse-in/tg\"]}}",
+	"{\"m2m:sub\":{\"nu\":[\"sink://a\"],\"bn\":{\"num\":2,\"dur\":\"PT9S\"}}}",
+	"{\"m2m:sub\":{\"nu\":[\"cse-in/ta\"],\"enc\":{\"net\":[5]}}}",
+	"{\"m2m:atrl\":[\"lbl\",\"mni\"]}",
+	"{\"m2m:sgn\":{\"nev\":{\"net\":1},\"sur\":\"cse-in/tc/ts\"}}",
+};
+
+/* ---- one request ---- */
+
+static struct str pick(const char *const *list, size_t count, struct str value)
+{
+	if (value.len == 1 && (unsigned char)value.ptr[0] >= 0x80)
+		return str_of(list[(unsigned char)value.ptr[0] % count]);
+	return value;
+}
+
+static void set_parameter(struct exchange *exchange, enum parameter parameter, struct str value)
+{
+	if (parameter == PARAM_to)
+		value = pick(targets, COUNT(targets), value);
+	else if (parameter == PARAM_from)
+		value = pick(originators, COUNT(originators), value);
+	/* What is not UTF-8, no binding lets in. */
+	if (parameter != PARAM_COUNT && str_is_utf8(value))
+		exchange->param[parameter] = value;
+}
+
+static void add_condition(struct exchange *exchange, struct str name, struct str value)
+{
+	if (exchange->condition_count < MAX_CONDITIONS && str_is_utf8(name) && str_is_utf8(value))
+		exchange->conditions[exchange->condition_count++] =
+			(struct filter_item){condition_find(name), name, value};
+}
+
+static void set_field(struct exchange *exchange, struct str field)
+{
+	struct str value = field, name = str_split(&value, '=');
+
+	if (str_eq(field, STR("remote")))
+		exchange->peer.is_direct_loopback = false;
+	else if (str_starts(field, STR("!")) && parameter_find(str_from(field, 1)) != PARAM_COUNT)
+		exchange->param[parameter_find(str_from(field, 1))] = (struct str){0};
+	else if (!value.ptr)
+		return;
+	else if (str_starts(name, STR("?")))
+		add_condition(exchange, str_from(name, 1), value);
+	else if (str_eq(name, STR("pc")))
+		exchange->content = pick(contents, COUNT(contents), value);
+	else if (str_eq(name, STR("etag")))
+		exchange->accept_etag = value;
+	else
+		set_parameter(exchange, parameter_find(name), value);
+}
+
+static void wait_for(struct small_cse *small, const struct flight *flight)
+{
+	enum { ROUNDS_AT_ONCE = 20, ROUNDS_AT_MOST = 4000, STEP_US = 1000000 };
+
+	for (int i = 0; i < ROUNDS_AT_MOST && !flight->done; i++) {
+		if (i > ROUNDS_AT_ONCE)
+			clock_advance(&small->world.clock, STEP_US);
+		loop_round(small->world.loop, 0);
+	}
+}
+
+static void settle(struct small_cse *small)
+{
+	enum { ROUNDS = 3 };
+	const char *fault;
+
+	for (int i = 0; i < ROUNDS; i++)
+		loop_round(small->world.loop, 0);
+	fault = cse_check(small->world.cse);
+	if (fault)
+		fuzz_give_up("cse_check", STR(""), fault);
+}
+
+static void request(struct small_cse *small, struct str line)
+{
+	struct exchange exchange = {
+		.op = OP_RETRIEVE,
+		.peer = {.is_direct_loopback = true},
+		.param = {[PARAM_operation] = STR("2"),
+			  [PARAM_to] = STR("cse-in"),
+			  [PARAM_from] = STR("CAdmin"),
+			  [PARAM_requestIdentifier] = arena_printf(&small->arena, "r%u", ++small->requests),
+			  [PARAM_releaseVersionIndicator] = STR("3")},
+	};
+	struct reply reply = {0};
+	struct flight flight;
+	struct str rest = line, op;
+	const char *fault;
+
+	while (rest.ptr)
+		set_field(&exchange, str_split(&rest, '\t'));
+	op = exchange.param[PARAM_operation];
+	if (op.len == 1 && op.ptr[0] >= '1' && op.ptr[0] <= '5')
+		exchange.op = (enum operation)(op.ptr[0] - '0');
+	fault = core_submit(&small->world, &exchange, &small->arena, &reply, &flight);
+	if (!fault)
+		wait_for(small, &flight);
+	if (!fault && !flight.done)
+		fault = "no answer";
+	if (!fault && !small->has_jumped)
+		fault = inspect_reply(small->world.schema, &exchange, &reply, &small->arena);
+	if (fault)
+		fuzz_give_up(fault, line, "");
+	settle(small);
+}
+
+/* ---- lines ---- */
+
+static void pass_time(struct small_cse *small, struct str number, int64_t unit_us,
+		      void (*pass)(struct clock *, int64_t))
+{
+	static const int64_t most = INT64_C(1000000000000);
+	int64_t n;
+
+	if (str_to_i64(number, &n) < 0 || n > most / unit_us * 1000 || n < -most / unit_us * 1000)
+		return;
+	if (pass == clock_advance && n < 0)
+		return;
+	small->has_jumped |= pass == clock_step_wall;
+	pass(&small->world.clock, n * unit_us);
+	settle(small);
+}
+
+static void carry_out(struct small_cse *small, struct str line)
+{
+	struct str value = line, name = str_split(&value, '=');
+
+	if (str_eq(name, STR("advance")))
+		pass_time(small, value, 1000, clock_advance);
+	else if (str_eq(name, STR("wall")))
+		pass_time(small, value, 1000000, clock_step_wall);
+	else if (str_eq(name, STR("sink")) && value.ptr)
+		(void)!sink_set(&small->world.sink, STR("sink://a"), value);
+	else
+		request(small, line);
+}
+
+void small_cse_run(struct small_cse *small, struct str lines)
+{
+	for (unsigned i = 0; i < LINES_MAX && lines.ptr; i++)
+		carry_out(small, str_split(&lines, '\n'));
+}
+
+/* ---- opening ---- */
+
+static struct schema *shared_schema(void)
+{
+	static struct schema *schema;
+	const struct type_def *const *types;
+	char message[300];
+	size_t count;
+
+	if (schema)
+		return schema;
+	types = registry_types(&count);
+	schema = schema_create(types, count);
+	if (schema_load_builtin(schema, message, sizeof(message)) < 0)
+		fuzz_give_up("schema", STR(""), message);
+	return schema;
+}
+
+void small_cse_open(struct small_cse *small)
+{
+	static const struct scenario none;
+
+	small->requests = 0;
+	small->has_jumped = false;
+	arena_init(&small->arena);
+	if (world_init(&small->world, shared_schema(), &none, false, false, NULL) != 0)
+		fuzz_give_up("world", STR(""), small->world.message);
+	small_cse_run(small, STR(tree));
+	FUZZ_HOLDS(cse_resource_count(small->world.cse) == RESOURCES_OF_TREE);
+}
+
+/* What is under way has its end in a while of the CSE's time, without waiting for ours. */
+void small_cse_close(struct small_cse *small)
+{
+	enum { ROUNDS_AT_MOST = 2000, ROUNDS_IDLE = 10, STEP_US = 5000000 };
+	int idle = 0;
+
+	for (int i = 0; i < ROUNDS_AT_MOST && idle < ROUNDS_IDLE; i++) {
+		loop_round(small->world.loop, 0);
+		idle = cse_is_idle(small->world.cse) ? idle + 1 : 0;
+		if (idle == 0)
+			clock_advance(&small->world.clock, STEP_US);
+	}
+	FUZZ_HOLDS(idle == ROUNDS_IDLE);
+	world_finish(&small->world);
+	arena_finish(&small->arena);
+}
+
+struct small_cse *small_cse_shared(void)
+{
+	static struct small_cse small;
+
+	if (!small.world.cse)
+		small_cse_open(&small);
+	return &small;
+}
