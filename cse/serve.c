@@ -237,6 +237,7 @@ static void stop(struct server *server, unsigned signal_number)
 	log_event(&server->log, LOG_INFO, "stopping", "signal=%u", signal_number);
 	supervisor_stopping(&server->supervisor);
 	server->is_stopping = true;
+	cse_end_polls(server->cse);
 	for (size_t i = 0; i < BINDING_COUNT; i++)
 		server->draining += server->open[i] != NULL;
 	for (size_t i = 0; i < BINDING_COUNT; i++)

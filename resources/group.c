@@ -91,8 +91,11 @@ static void resolve(struct cse *cse, struct resource *resource)
 	group->is_resolved = true;
 	for (size_t i = 0; i < group->count; i++) {
 		struct member *member = &group->members[i];
-		enum found found = cse_find(cse, member->id, &target);
+		enum found found;
 
+		if (member->reference.holder) /* by an earlier try */
+			continue;
+		found = cse_find(cse, member->id, &target);
 		if (found == FOUND_HERE) {
 			member->virtual_ = target.virtual_;
 			reference_set(&member->reference, &group->holder,
@@ -100,8 +103,12 @@ static void resolve(struct cse *cse, struct resource *resource)
 				      target.instance ? target.resource->key : 0);
 		} else if (found == FOUND_NOTHING) {
 			reference_set(&member->reference, &group->holder, 0, 0);
+		} else if (found == FOUND_ERROR) {
+			group->is_resolved = false;
 		}
 	}
+	if (!group->is_resolved) /* the store cannot be read: what is missing is looked for again */
+		holder_announce(&group->holder);
 }
 
 const struct group *group_of(struct cse *cse, struct resource *resource)

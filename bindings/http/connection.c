@@ -485,12 +485,18 @@ static bool input_is_full(const struct connection *conn)
 	return conn->input && conn->input->len == conn->input->cap;
 }
 
+/* A connection that only waits costs no buffer. */
+static void give_empty_input(struct connection *conn)
+{
+	if (!conn->input || !input_is_empty(conn->input))
+		return;
+	input_give(&conn->front->inputs, conn->input);
+	conn->input = NULL;
+}
+
 static void settle_reading(struct connection *conn)
 {
-	if (conn->input && input_is_empty(conn->input)) {
-		input_give(&conn->front->inputs, conn->input);
-		conn->input = NULL;
-	}
+	give_empty_input(conn);
 	if (conn->input)
 		arm(conn, conn->input->in_body ? BODY : HEAD);
 	else
@@ -515,6 +521,7 @@ static void settle(struct connection *conn)
 		settle_reading(conn);
 		return;
 	case WAITING:
+		give_empty_input(conn);
 		arm(conn, NO_DEADLINE);
 		want(conn, conn->peer_is_done || input_is_full(conn) ? 0 : EPOLLIN);
 		return;

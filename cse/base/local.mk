@@ -11,4 +11,5 @@ libbase_a_SOURCES = \
 	cse/base/loop.c cse/base/loop.h \
 	cse/base/map.c cse/base/map.h \
 	cse/base/str.c cse/base/str.h \
-	cse/base/strbuf.c cse/base/strbuf.h
+	cse/base/strbuf.c cse/base/strbuf.h \
+	cse/base/thread.c cse/base/thread.h

@@ -126,5 +126,6 @@ int settle_base(struct cse *cse, char *message, size_t size)
 		tree_attach(&cse->tree, NULL, base);
 	}
 	adopt_text(cse, base, draft_print(&draft));
+	base->modified_us = base->created_us; /* as its row will be read */
 	return commit_base(req, base, message, size);
 }

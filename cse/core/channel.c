@@ -80,10 +80,15 @@ static void remove_poll(struct poll *poll)
 	loop_timer_cancel(poll->req->cse->loop, &poll->timer);
 }
 
+static enum rsc nothing_came(struct request *req)
+{
+	return req_fail(req, RSC_REQUEST_TIMEOUT, "there was no request to fetch in time");
+}
+
 static void end_empty(struct poll *poll)
 {
 	remove_poll(poll);
-	dispatch_end(poll->req, req_fail(poll->req, RSC_REQUEST_TIMEOUT, "there was no request to fetch in time"));
+	dispatch_end(poll->req, nothing_came(poll->req));
 }
 
 static void poll_expired(struct timer *timer)
@@ -111,6 +116,8 @@ enum rsc channel_poll(struct request *req, struct channel *channel)
 		req->answer.rsc = RSC_OK;
 		return RSC_OK;
 	}
+	if (req->cse->outgoings.polls_have_ended)
+		return nothing_came(req);
 	if (channel->poll_count == MOST_POLLS)
 		end_empty(container_of(channel->polls.next, struct poll, in_channel));
 	poll = arena_zalloc(&req->arena, sizeof(*poll));
@@ -218,8 +225,11 @@ void channel_finish(struct channel *channel)
 	}
 }
 
-void polls_stop(struct list *polls)
+void cse_end_polls(struct cse *cse)
 {
+	struct list *polls = &cse->outgoings.polls;
+
+	cse->outgoings.polls_have_ended = true;
 	while (!list_empty(polls))
 		end_empty(container_of(polls->next, struct poll, in_cse));
 }

@@ -29,7 +29,5 @@ enum rsc channel_poll(struct request *req, struct channel *channel);
 /* The NOTIFY with the answer to something that was fetched. */
 enum rsc channel_answer(struct request *req, struct channel *channel);
 
-/* Before the CSE closes: every parked poll of the list, of all channels, ends. */
-void polls_stop(struct list *polls);
 
 #endif

@@ -1,6 +1,7 @@
 /* Group commit: the owner's side, and the thread that waits for the device. */
 #include "cse/core/commit.h"
 
+#include "cse/base/thread.h"
 #include "cse/core/state.h"
 
 #include <errno.h>
@@ -235,9 +236,10 @@ static void end_of_round(struct loop_hook *hook)
 	send_open_batch(committer);
 }
 
-struct committer *committer_create(struct cse *cse, struct loop *loop, struct store *store)
+int committer_create(struct cse *cse, struct loop *loop, struct store *store, struct committer **out)
 {
 	struct committer *committer = xzalloc(sizeof(*committer));
+	int error = 0;
 	pthread_condattr_t monotonic;
 
 	committer->cse = cse;
@@ -253,13 +255,11 @@ struct committer *committer_create(struct cse *cse, struct loop *loop, struct st
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&committer->wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	committer->has_thread = store->ops->is_durable;
-	if (committer->has_thread) {
-		int error = pthread_create(&committer->thread, NULL, commit_thread, committer);
-
-		ASSERT(error == 0);
-	}
-	return committer;
+	if (store->ops->is_durable)
+		error = thread_start(&committer->thread, commit_thread, committer);
+	committer->has_thread = store->ops->is_durable && !error;
+	*out = committer;
+	return error;
 }
 
 void committer_destroy(struct committer *committer)

@@ -25,7 +25,8 @@ struct undo {
 
 struct committer;
 
-struct committer *committer_create(struct cse *cse, struct loop *loop, struct store *store);
+/* 0, or the negative error with which no thread could be started; *out is to be destroyed either way. */
+WARN_UNUSED int committer_create(struct cse *cse, struct loop *loop, struct store *store, struct committer **out);
 /* Waits for the batch in flight. */
 void committer_destroy(struct committer *committer);
 

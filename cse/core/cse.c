@@ -68,8 +68,11 @@ int cse_open(const struct cse_config *config, struct loop *loop, struct clock *c
 		finish(cse);
 		return error;
 	}
-	cse->committer = committer_create(cse, loop, store);
-	error = settle_base(cse, message, size);
+	error = committer_create(cse, loop, store, &cse->committer);
+	if (error)
+		snprintf(message, size, "cannot start a thread to commit with: %s", error_text(error));
+	else
+		error = settle_base(cse, message, size);
 	if (error) {
 		committer_destroy(cse->committer);
 		finish(cse);

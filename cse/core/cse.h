@@ -58,6 +58,8 @@ struct notification_counts; /* notifier.h */
  * 0, or a negative error and a sentence for the operator. */
 WARN_UNUSED int cse_open(const struct cse_config *config, struct loop *loop, struct clock *clock, struct log *log,
 			 struct schema *schema, struct store *store, struct cse **cse, char *message, size_t size);
+/* Before the bindings drain: polls that find nothing are answered at once from now on, and those that wait now. */
+void cse_end_polls(struct cse *cse);
 /* Every request must have been answered (see cse_is_idle). Writes a last snapshot. */
 void cse_close(struct cse *cse);
 /* From now on the numbers of config bound what requests may ask for; which CSE this is, and whom it serves, stays. */

@@ -71,14 +71,13 @@ struct str deferral_print(struct request *req, int64_t due_us, const struct str 
 
 /* ---- reading ---- */
 
-static struct value parse(const struct deferral *deferral, struct arena *arena)
+static struct value parse(struct str primitive, struct arena *arena)
 {
 	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
 	struct doc *doc = arena_zalloc(arena, sizeof(*doc));
 	struct decode_error error;
 
-	if (json_decode(str_of(deferral->primitive), &limits, arena, doc, &error) != 0 ||
-	    value_type(doc_root(doc)) != VALUE_OBJECT)
+	if (json_decode(primitive, &limits, arena, doc, &error) != 0 || value_type(doc_root(doc)) != VALUE_OBJECT)
 		return (struct value){0};
 	return doc_root(doc);
 }
@@ -90,7 +89,7 @@ static struct str text_of(struct value v, struct arena *arena)
 
 bool deferral_read(struct deferral *deferral, struct arena *arena)
 {
-	struct value root = parse(deferral, arena), due, param;
+	struct value root = parse(str_of(deferral->primitive), arena), due, param;
 	struct str from, identifier;
 	char *texts;
 
@@ -100,8 +99,8 @@ bool deferral_read(struct deferral *deferral, struct arena *arena)
 	param = value_member(root, STR("param"));
 	if (value_is_absent(due) || value_i64(due, &deferral->due_us) != 0 || value_is_absent(param))
 		return false;
-	from = text_of(value_member(param, STR("fr")), arena);
-	identifier = text_of(value_member(param, STR("rqi")), arena);
+	from = text_of(value_member(param, str_of(parameter_defs[PARAM_from].short_name)), arena);
+	identifier = text_of(value_member(param, str_of(parameter_defs[PARAM_requestIdentifier].short_name)), arena);
 	texts = xmalloc(from.len + identifier.len + 1);
 	memcpy(texts, from.len ? from.ptr : "", from.len);
 	memcpy(texts + from.len, identifier.len ? identifier.ptr : "", identifier.len);
@@ -153,7 +152,8 @@ static void restore_peer(struct request *req, struct value list)
 
 bool deferral_restore(const struct deferral *deferral, struct request *req)
 {
-	struct value root = parse(deferral, &req->arena), param;
+	/* A copy: the <request> may go before the request has ended. */
+	struct value root = parse(arena_copy(&req->arena, str_of(deferral->primitive)), &req->arena), param;
 
 	if (value_is_absent(root))
 		return false;
@@ -171,7 +171,7 @@ bool deferral_restore(const struct deferral *deferral, struct request *req)
 
 struct value deferral_targets(const struct deferral *deferral, struct arena *arena)
 {
-	struct value root = parse(deferral, arena);
+	struct value root = parse(str_of(deferral->primitive), arena);
 
 	return value_is_absent(root) ? root : value_member(root, STR("targets"));
 }

@@ -136,7 +136,7 @@ void dispatch_again(struct request *req)
 	req->depends_on = 0;
 	req->answer = (struct answer){0};
 	req->target = (struct target){0};
-	if (req->step == UINT32_MAX) {
+	if (req->step == UINT32_MAX || (req->deferred && !non_blocking_goes_on(req))) {
 		request_answer(req);
 		return;
 	}

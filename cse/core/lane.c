@@ -430,6 +430,7 @@ static void send(struct lane *lane, unsigned count)
 			  (unsigned long long)first->key);
 		strbuf_finish(&lane->content);
 		lane->content = (struct strbuf){0};
+		lane->sending = 0;
 		pause(lane);
 		return;
 	}

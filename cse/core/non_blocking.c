@@ -100,6 +100,17 @@ static void perform_now(struct timer *timer)
 	dispatch(req);
 }
 
+bool non_blocking_goes_on(struct request *req)
+{
+	struct deferral *deferral = deferral_of(req->cse, req->deferred);
+
+	if (!deferral || !deferral->is_pending)
+		return false;
+	loop_timer_cancel(req->cse->loop, &deferral->timer);
+	deferral->running = req;
+	return true;
+}
+
 static void set_timer(struct deferral *deferral)
 {
 	int64_t left_us = deferral->due_us - clock_wall_us(deferral->cse->clock);

@@ -27,6 +27,8 @@ struct deferral {
 enum rsc non_blocking_accept(struct request *req, bool is_asynchronous);
 /* Is one with this originator and identifier pending? */
 bool non_blocking_is_pending(const struct cse *cse, struct str from, struct str identifier);
+/* What it has changed was taken back: is it to be performed again? Not if its <request> could not be stored either. */
+bool non_blocking_goes_on(struct request *req);
 /* Recv-7.0 and 8.0: the request that stood for it has its answer; before it is committed. */
 void non_blocking_settle(struct request *req);
 

@@ -490,7 +490,7 @@ void cse_remove_bindings(struct cse *cse)
 		take_back(out);
 		fail(out, "the CSE stops");
 	}
-	polls_stop(&outgoings->polls);
+	cse_end_polls(outgoings->cse);
 	list_each (item, &outgoings->bindings) {
 		list_remove(item);
 		free(container_of(item, struct open_binding, link));

@@ -55,6 +55,7 @@ struct outgoings {
 	struct list complete; /* whose done is to be called */
 	struct list under_way;
 	struct list polls; /* parked in polling channels: channel.c */
+	bool polls_have_ended;
 	struct loop_task task;
 	bool is_posted;
 	struct cse *cse;

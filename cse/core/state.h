@@ -1,4 +1,4 @@
-/* state: the inside of struct cse, for the files of core only. */
+/* state: the inside of struct cse, for the files of core, and for the scenario tests, which look into it. */
 #ifndef CSE_CORE_STATE_H
 #define CSE_CORE_STATE_H
 

@@ -59,18 +59,23 @@ static enum rsc stored_attrs(struct request *req, const struct resource *resourc
 }
 
 /* Looks at the newest instances, as many as can be read without keeping others waiting. */
-static bool has_later_instance(struct cse *cse, const struct resource *resource, int64_t et_us)
+static enum rsc check_instances_outlive(struct request *req, const struct resource *resource, int64_t et_us)
 {
 	enum { MOST_READS = 1000 };
 	struct instance instance;
 	uint64_t key = instances_latest(resource);
 
 	for (unsigned i = 0; key && i < MOST_READS; i++) {
-		if (instances_read(cse, resource, key, &instance) == 0 && instance.head.et_us > et_us)
-			return true;
+		int error = instances_read(req->cse, resource, key, &instance);
+
+		if (error)
+			return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "an instance cannot be read: %s",
+					error_text(error));
+		if (instance.head.et_us > et_us)
+			return req_fail(req, RSC_BAD_REQUEST, "expirationTime (et): an instance expires later");
 		key = series_before(&resource->instances->series, key);
 	}
-	return false;
+	return RSC_NONE;
 }
 
 /* TS-0004 7.3.3.4: an expiration before that of a child is refused. */
@@ -85,9 +90,7 @@ static enum rsc check_children_outlive(struct request *req, struct resource *res
 			return req_fail(req, RSC_BAD_REQUEST, "expirationTime (et): the child \"%.*s\" expires later",
 					STR_ARG(child->name));
 	}
-	if (has_later_instance(req->cse, resource, et_us))
-		return req_fail(req, RSC_BAD_REQUEST, "expirationTime (et): an instance expires later");
-	return RSC_NONE;
+	return check_instances_outlive(req, resource, et_us);
 }
 
 static enum rsc update_expiration(struct request *req, struct resource *resource, struct draft *draft, int64_t *et_us)

@@ -155,3 +155,11 @@ void store_faulty_set(struct store *faulty, unsigned passing, unsigned failures,
 	atomic_store(&faulty_of(faulty)->error, error);
 	atomic_store(&faulty_of(faulty)->left, (uint_fast64_t)passing << 32 | failures);
 }
+
+void store_faulty_left(struct store *faulty, unsigned *passing, unsigned *failures)
+{
+	uint_fast64_t left = atomic_load(&faulty_of(faulty)->left);
+
+	*passing = (unsigned)(left >> 32);
+	*failures = (unsigned)(uint32_t)left;
+}

@@ -6,8 +6,9 @@
  * transaction, which a bare mutex would not promise. */
 #include "cse/store/sqlite.h"
 
+#include "cse/base/thread.h"
+
 #include <errno.h>
-#include <signal.h>
 
 enum {
 	WAL_PAGES = 1000,	 /* when a checkpoint is due */
@@ -167,7 +168,6 @@ int sqlite_gate_open(struct sqlite_store *sqlite)
 {
 	struct sqlite_gate *gate = &sqlite->gate;
 	pthread_condattr_t monotonic;
-	sigset_t all, before;
 	int error;
 
 	pthread_mutex_init(&gate->mutex, NULL);
@@ -177,13 +177,9 @@ int sqlite_gate_open(struct sqlite_store *sqlite)
 	pthread_condattr_destroy(&monotonic);
 	sqlite3_busy_handler(sqlite->checkpointer, wait_for_reader, NULL);
 	sqlite3_wal_hook(sqlite->writer, count_wal, gate);
-	/* Signals are for the threads that expect them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	error = pthread_create(&gate->thread, NULL, checkpoint_thread, sqlite);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	error = thread_start(&gate->thread, checkpoint_thread, sqlite);
 	gate->has_thread = error == 0;
-	return -error;
+	return error;
 }
 
 void sqlite_gate_close(struct sqlite_store *sqlite)

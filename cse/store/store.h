@@ -153,5 +153,7 @@ const struct store_ops *store_find(const char *name);
  * May be set while other threads call; failures 0: none. */
 struct store *store_faulty_create(struct store *inner);
 void store_faulty_set(struct store *faulty, unsigned passing, unsigned failures, int error);
+/* What is left of the numbers set. */
+void store_faulty_left(struct store *faulty, unsigned *passing, unsigned *failures);
 
 #endif

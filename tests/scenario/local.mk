@@ -1,11 +1,13 @@
 # Scenarios at the level of primitives.
 
 check_PROGRAMS += test_scenarios
-TESTS += test_scenarios
+TESTS += test_scenarios tests/scenario/torture.sh
+dist_check_SCRIPTS += tests/scenario/torture.sh
 test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scenario/run.h tests/scenario/refusals.c \
 	tests/scenario/parse.c tests/scenario/scenario.h tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c \
 	tests/scenario/seeds.c tests/scenario/seeds.h tests/scenario/world.c tests/scenario/world.h tests/scenario/transport.h tests/scenario/transport_core.c \
 	tests/scenario/transport_http.c tests/scenario/sink.c tests/scenario/sink.h tests/scenario/skips.c tests/scenario/skips.h \
+	tests/scenario/torture.c tests/scenario/torture.h \
 	tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h
 test_scenarios_LDADD = libresources.a libbindings.a libcore.a libstore.a libschemas.a libbase.a \
 	$(HTTP_PARSER_LIBS) $(CURL_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
@@ -17,3 +19,9 @@ EXTRA_DIST += tests/scenario/README.md tests/scenario/cells.txt tests/scenario/c
 	tests/scenario/schedule.scn tests/scenario/subscription.scn \
 	tests/scenario/registration.scn tests/scenario/restart.scn tests/scenario/result_content.scn \
 	tests/scenario/retention.scn tests/scenario/store_failure.scn tests/scenario/together.scn tests/scenario/types.scn tests/scenario/values.scn
+
+# Everything that `make check` samples: each call of the store failing, each limit, a million resources.
+torture: test_scenarios$(EXEEXT) copse$(EXEEXT)
+	$(AM_TESTS_ENVIRONMENT) COPSE_TORTURE_STRIDE=1 $(SHELL) $(srcdir)/tests/scenario/torture.sh
+	$(AM_TESTS_ENVIRONMENT) COPSE_ABUSE_CHILDREN=1000000 python3 -B $(srcdir)/tests/system/test_abuse.py
+.PHONY: torture

@@ -2,6 +2,7 @@
 #include "tests/scenario/run.h"
 
 #include "tests/scenario/seeds.h"
+#include "tests/scenario/torture.h"
 
 #include <arpa/inet.h>
 
@@ -9,17 +10,34 @@
 
 static const struct decode_limits limits = {.bytes = 1 << 24, .depth = 64, .tokens = 1 << 20};
 
-bool run_fail(struct run *run, const struct statement *statement, const char *format, ...)
+static void note_failure(struct run *run, const struct statement *statement, const char *format, va_list arguments)
 {
 	char text[3000];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	if (!run->torture && skips_take(run->skips, run->transport->name, run->path, run->scenario->title, text))
+		return;
+	strbuf_addf(&run->failure, "%s:%u: %.*s\n   %s\n", run->path, statement->line, STR_ARG(statement->text), text);
+}
+
+bool run_fail(struct run *run, const struct statement *statement, const char *format, ...)
+{
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	note_failure(run, statement, format, arguments);
 	va_end(arguments);
-	if (skips_take(run->skips, run->transport->name, run->path, run->scenario->title, text))
-		return false;
-	strbuf_addf(&run->failure, "%s:%u: %.*s\n   %s\n", run->path, statement->line, STR_ARG(statement->text), text);
+	return false;
+}
+
+bool run_break(struct run *run, const struct statement *statement, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	note_failure(run, statement, format, arguments);
+	va_end(arguments);
+	run->is_broken = true;
 	return false;
 }
 
@@ -133,6 +151,15 @@ static void print_exchange(const struct run *run, const struct exchange *exchang
 		reply->rsc, reply->status, STR_ARG(reply->content));
 }
 
+static bool check_memory(struct run *run, const struct statement *statement)
+{
+	world_rest(&run->world); /* the check reads instances */
+	const char *fault = cse_check(run->world.cse);
+
+	world_strain(&run->world);
+	return fault ? run_break(run, statement, "cse_check: %s", fault) : true;
+}
+
 /* What is done with every answer. */
 static bool take_reply(struct run *run, const struct statement *statement, const struct exchange *exchange,
 		       const struct reply *reply)
@@ -149,9 +176,8 @@ static bool take_reply(struct run *run, const struct statement *statement, const
 	coverage_note_cells(run->coverage, exchange, reply);
 	fault = inspect_reply(run->world.schema, exchange, reply, &run->arena);
 	if (fault)
-		return run_fail(run, statement, "code %d: %s", reply->rsc, fault);
-	fault = cse_check(run->world.cse);
-	return fault ? run_fail(run, statement, "cse_check: %s", fault) : true;
+		return run_break(run, statement, "code %d: %s", reply->rsc, fault);
+	return check_memory(run, statement) && (!run->torture || torture_judges(run, statement, exchange, reply));
 }
 
 bool run_exchange(struct run *run, const struct statement *statement, const struct exchange *exchange,
@@ -162,9 +188,11 @@ bool run_exchange(struct run *run, const struct statement *statement, const stru
 	memset(reply, 0, sizeof(*reply));
 	if (run->seeds)
 		seeds_note_request(run->seeds, run->seed_name, exchange);
+	if (run->torture)
+		torture_begins(run, true);
 	fault = run->transport->perform(run->transport, &run->world, exchange, &run->arena, reply);
 	if (fault)
-		return run_fail(run, statement, "%s", fault);
+		return run_break(run, statement, "%s", fault);
 	return take_reply(run, statement, exchange, reply);
 }
 
@@ -366,17 +394,19 @@ static bool run_together(struct run *run, const struct statement *statement)
 	for (const struct statement *inner = statement->inner; inner; inner = inner->next)
 		if (!prepare_companion(run, inner, &last))
 			return false;
+	if (run->torture)
+		torture_begins(run, false);
 	for (struct companion *c = first; c; c = c->next) {
 		const char *fault = core_submit(&run->world, &c->exchange, &run->arena, &c->reply, &c->flight);
 
 		if (run->seeds)
 			seeds_note_request(run->seeds, run->seed_name, &c->exchange);
 		if (fault)
-			return run_fail(run, c->statement, "%s", fault);
+			return run_break(run, c->statement, "%s", fault);
 	}
 	for (struct companion *c = first; c; c = c->next) {
 		if (!core_wait(&run->world, &c->flight))
-			return run_fail(run, c->statement, "no answer");
+			return run_break(run, c->statement, "no answer");
 		ok = take_reply(run, c->statement, &c->exchange, &c->reply) &&
 		     check_reply(run, c->statement, &c->reply) && ok;
 	}
@@ -512,12 +542,10 @@ static bool run_clock(struct run *run, const struct statement *statement)
 	else
 		clock_advance(&run->world.clock, statement->number);
 	world_settle(&run->world);
-	const char *fault = cse_check(run->world.cse);
-
-	return fault ? run_fail(run, statement, "cse_check: %s", fault) : true;
+	return check_memory(run, statement);
 }
 
-static bool run_statement(struct run *run, const struct statement *statement)
+static bool carry_out(struct run *run, const struct statement *statement)
 {
 	switch (statement->kind) {
 	case STATEMENT_AS:
@@ -534,13 +562,14 @@ static bool run_statement(struct run *run, const struct statement *statement)
 	case STATEMENT_RESTART:
 		return world_restart(&run->world, statement->number) == 0
 			       ? true
-			       : run_fail(run, statement, "%s", run->world.message);
+			       : run_break(run, statement, "%s", run->world.message);
 	case STATEMENT_LET:
 		return run_let(run, statement);
 	case STATEMENT_REPEAT:
 		return run_repeat(run, statement);
 	case STATEMENT_STORE_FAILS:
-		store_faulty_set(run->world.store, (unsigned)statement->number - 1, 1, ERROR_IO);
+		if (!run->torture)
+			store_faulty_set(run->world.store, (unsigned)statement->number - 1, 1, ERROR_IO);
 		return true;
 	case STATEMENT_TOGETHER:
 		return run_together(run, statement);
@@ -559,12 +588,25 @@ static bool run_statement(struct run *run, const struct statement *statement)
 	return false;
 }
 
+/* Under torture an expectation that does not hold is no fault, and the scenario goes on. */
+static bool run_statement(struct run *run, const struct statement *statement)
+{
+	bool ok = carry_out(run, statement);
+
+	if (!run->torture || run->is_broken)
+		return ok;
+	strbuf_clear(&run->failure);
+	return true;
+}
+
 bool run_scenario(struct run *run, struct schema *schema, bool sqlite)
 {
 	arena_init(&run->arena);
 	run->variables = (struct variables){.arena = &run->arena};
 	run->peer.is_direct_loopback = true;
-	if (world_init(&run->world, schema, run->scenario, sqlite, run->transport->is_http, run->trace) != 0) {
+	if (world_init(&run->world, schema, run->scenario, sqlite, run->transport->is_http,
+		       run->torture ? &run->torture->strain : NULL, run->trace) != 0) {
+		run->is_broken = true;
 		strbuf_addf(&run->failure, "%s:%u: %s\n", run->path, run->scenario->line, run->world.message);
 		return false;
 	}

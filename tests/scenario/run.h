@@ -7,6 +7,8 @@
 #include "tests/scenario/skips.h"
 #include "tests/scenario/transport.h"
 
+struct torture;
+
 struct run {
 	const char *path;
 	const struct scenario *scenario;
@@ -19,10 +21,12 @@ struct run {
 	struct str originator;
 	struct peer peer;
 	unsigned requests;
-	bool keeps_going;      /* after a failure, with the next statement */
-	struct strbuf failure; /* lines; empty: all is well */
-	FILE *trace;	       /* NULL, or where every request and answer is printed */
-	const char *seeds;     /* NULL, or the directory that seeds are written into */
+	bool keeps_going;	 /* after a failure, with the next statement */
+	struct torture *torture; /* NULL: the scenario's expectations are judged */
+	bool is_broken;		 /* something is wrong whatever is expected */
+	struct strbuf failure;	 /* lines; empty: all is well */
+	FILE *trace;		 /* NULL, or where every request and answer is printed */
+	const char *seeds;	 /* NULL, or the directory that seeds are written into */
 	char seed_name[60];
 };
 
@@ -37,6 +41,9 @@ bool run_exchange(struct run *run, const struct statement *statement, const stru
 		  struct reply *reply);
 /* Adds "file:line: ..." to run->failure, unless it is among the skips, and returns false. */
 bool run_fail(struct run *run, const struct statement *statement, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same for what is a fault in a torture run as well. */
+bool run_break(struct run *run, const struct statement *statement, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* "m2m:cnt" for "cnt"; a name with a colon is left as it is. */
 struct str run_root_name(struct run *run, const struct statement *statement);

@@ -1,14 +1,17 @@
 /* Runs scenario files in every combination of transport and store and prints TAP. README.md says how. */
 #include "resources/registry.h"
-#include "tests/scenario/run.h"
+#include "tests/scenario/torture.h"
 
 #include <dirent.h>
 #include <unistd.h>
+
+enum { PLACES_IN_TURN = 11 }; /* no divisor of the number of places */
 
 struct options {
 	bool verbose;
 	bool no_coverage;
 	bool keeps_going;
+	unsigned stride;   /* of torture: every so many cases; 0: none */
 	const char *seeds; /* a directory: each scenario is run once, and seeds are written */
 	const char *title; /* only scenarios with this in their title */
 	const char *transport;
@@ -22,6 +25,8 @@ struct session {
 	struct coverage coverage;
 	struct skips skips;
 	struct tap tap;
+	struct tally tally;
+	unsigned scenarios; /* tortured or left out */
 	struct options options;
 	struct arena arena;
 };
@@ -57,6 +62,33 @@ static void run_one(struct session *session, const struct scenario_file *file, c
 	run_finish(&run);
 }
 
+static void torture_one(struct session *session, const struct scenario_file *file, const struct scenario *scenario,
+			const struct transport *transport, bool sqlite)
+{
+	struct run like = {
+		.path = file->path,
+		.scenario = scenario,
+		.transport = transport,
+		.coverage = &session->coverage,
+		.trace = session->options.verbose ? stdout : NULL,
+	};
+	unsigned stride = session->options.stride, turn = session->scenarios;
+	struct strbuf failure = {0};
+
+	if (strchr(transport->name, '+')) /* another serialization asks nothing else of the store */
+		return;
+	session->scenarios++;
+
+	if (stride > 1 && turn % PLACES_IN_TURN) /* the cases are spread over the places as well */
+		return;
+	bool ok = torture_scenario(&like, session->schema, sqlite, stride, turn, &session->tally, &failure);
+
+	strbuf_add_char(&failure, '\0');
+	tap_point(&session->tap, ok, failure.ptr, "tortured: %s: %.*s [%s, %s]", base_name(file->path),
+		  STR_ARG(scenario->title), transport->name, sqlite ? "sqlite" : "memory");
+	strbuf_finish(&failure);
+}
+
 static void run_everywhere(struct session *session, const struct scenario_file *file, const struct scenario *scenario)
 {
 	static const struct {
@@ -74,7 +106,8 @@ static void run_everywhere(struct session *session, const struct scenario_file *
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		if ((scenario->where & places[i].needs) == places[i].needs && (i == 0 || !session->options.seeds) &&
 		    (!session->options.transport || strcmp(places[i].transport->name, session->options.transport) == 0))
-			run_one(session, file, scenario, places[i].transport, places[i].sqlite);
+			(session->options.stride ? torture_one : run_one)(session, file, scenario, places[i].transport,
+									  places[i].sqlite);
 }
 
 static int read_file(const char *path, struct strbuf *text)
@@ -164,7 +197,8 @@ static int run_all(struct session *session)
 	for (int i = 0; i < session->options.file_count; i++)
 		if (run_file(session, session->options.files[i]) != 0)
 			status = -1;
-	if (session->options.file_count || session->options.no_coverage || session->options.title)
+	if (session->options.file_count || session->options.no_coverage || session->options.title ||
+	    session->options.stride)
 		return status;
 	if (!session->options.transport)
 		coverage_report(&session->coverage, &session->tap, session->options.directory);
@@ -178,13 +212,15 @@ static int read_options(struct options *options, int argc, char **argv)
 	int option;
 
 	snprintf(options->directory, sizeof(options->directory), "%s/tests/scenario", source ? source : ".");
-	while ((option = getopt(argc, argv, "vcks:t:o:")) != -1) {
+	while ((option = getopt(argc, argv, "vcks:t:o:T:")) != -1) {
 		if (option == 'v')
 			options->verbose = true;
 		else if (option == 'c')
 			options->no_coverage = true;
 		else if (option == 'k')
 			options->keeps_going = true;
+		else if (option == 'T')
+			options->stride = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 's')
 			options->seeds = optarg;
 		else if (option == 't')
@@ -208,12 +244,13 @@ int main(int argc, char **argv)
 
 	if (read_options(&session.options, argc, argv) != 0) {
 		fprintf(stderr,
-			"usage: %s [-v] [-c] [-k] [-s DIRECTORY] [-t WORDS] [-o TRANSPORT] [FILE ...]\n"
+			"usage: %s [-v] [-c] [-k] [-s DIRECTORY] [-t WORDS] [-o TRANSPORT] [-T STRIDE] [FILE ...]\n"
 			"-v prints every request and answer, -k goes on after a failure, -c leaves the coverage out, "
-			"-t picks titles, -o a transport, -s writes seeds for the fuzz targets\n",
+			"-t picks titles, -o a transport, -s writes seeds for the fuzz targets, -T tortures: every STRIDEth case\n",
 			argv[0]);
 		return 2;
 	}
+	setvbuf(stdout, NULL, _IOLBF, 0); /* of a run that dies, what went well before is seen */
 	arena_init(&session.arena);
 	session.schema = schema_create(types, count);
 	if (schema_load_builtin(session.schema, message, sizeof(message)) != 0) {
@@ -225,6 +262,9 @@ int main(int argc, char **argv)
 		return 2;
 	int status = run_all(&session);
 
+	if (session.options.stride)
+		printf("# %lu scenarios: %lu runs with a failing call of the store (in %lu not every call), %lu with a limit\n",
+		       session.tally.scenarios, session.tally.calls, session.tally.thinned, session.tally.limits);
 	printf("1..%u\n", session.tap.count);
 	coverage_finish(&session.coverage);
 	schema_destroy(session.schema);

@@ -2,6 +2,7 @@
 #include "tests/scenario/world.h"
 
 #include "bindings/registry.h"
+#include "cse/core/state.h"
 #include "resources/registry.h"
 
 #include <dirent.h>
@@ -125,6 +126,21 @@ static int configure(struct world *world, const struct scenario *scenario)
 	return 0;
 }
 
+static void bear(struct world *world)
+{
+	const struct decode_limits *most = &world->strain.decode;
+	struct decode_limits *limits = &world->config.decode;
+
+	if (most->bytes)
+		limits->bytes = most->bytes;
+	if (most->depth)
+		limits->depth = most->depth;
+	if (most->tokens)
+		limits->tokens = most->tokens;
+	if (world->strain.without_cache)
+		world->config.cache_bytes = 0;
+}
+
 static bool wants_failing_store(const struct scenario *scenario)
 {
 	for (const struct statement *statement = scenario->statements; statement; statement = statement->next)
@@ -173,11 +189,12 @@ static int open_store(struct world *world)
 	if (world->may_fail) {
 		world->inner = world->store;
 		world->store = store_faulty_create(world->inner);
+		store_faulty_set(world->store, world->strain.passing, world->strain.failures, ERROR_IO);
 	}
 	return 0;
 }
 
-static int open_all(struct world *world, bool http)
+static int open_once(struct world *world, bool http)
 {
 	if (open_store(world) != 0)
 		return -1;
@@ -201,11 +218,25 @@ static void close_all(struct world *world)
 		world->http_binding->close(world->http);
 	if (world->cse)
 		cse_close(world->cse);
-	if (world->store)
+	if (world->store) {
+		if (world->is_strained)
+			store_faulty_left(world->store, &world->strain.passing, &world->strain.failures);
 		world->store->ops->close(world->store);
+	}
 	world->http = NULL;
 	world->cse = NULL;
 	world->store = NULL;
+}
+
+/* A start that the store has failed is tried once more. */
+static int open_all(struct world *world, bool http)
+{
+	unsigned failures = world->strain.failures;
+
+	if (open_once(world, http) == 0)
+		return 0;
+	close_all(world);
+	return world->is_strained && world->strain.failures < failures ? open_once(world, http) : -1;
 }
 
 /* Without a trace only what an operator must act on is shown, and not even that where the store fails on purpose. */
@@ -222,7 +253,7 @@ static int open_log(struct world *world, FILE *trace)
 }
 
 int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http,
-	       FILE *log)
+	       const struct strain *strain, FILE *log)
 {
 	const char *base = getenv("TMPDIR");
 
@@ -232,11 +263,15 @@ int world_init(struct world *world, struct schema *schema, const struct scenario
 	world->loop = loop_create(&world->clock);
 	sink_init(&world->sink, world->loop);
 	world->schema = schema;
-	world->may_fail = wants_failing_store(scenario);
+	world->is_strained = strain != NULL;
+	if (strain)
+		world->strain = *strain;
+	world->may_fail = strain || wants_failing_store(scenario);
 	if (open_log(world, log) != 0)
 		return -1;
 	if (configure(world, scenario) != 0)
 		return -1;
+	bear(world);
 	if (sqlite) {
 		snprintf(world->directory, sizeof(world->directory), "%.40s/copse-scenario-XXXXXX",
 			 base ? base : "/tmp");
@@ -256,6 +291,38 @@ int world_restart(struct world *world, int64_t down_us)
 	close_all(world);
 	clock_advance(&world->clock, down_us);
 	return open_all(world, http);
+}
+
+int world_crash(struct world *world)
+{
+	bool http = world->http != NULL;
+
+	store_faulty_set(world->store, 0, UINT32_MAX, ERROR_IO);
+	close_all(world);
+	world->strain.failures = 0;
+	return open_all(world, http);
+}
+
+void world_rest(struct world *world)
+{
+	if (!world->is_strained)
+		return;
+	store_faulty_left(world->store, &world->strain.passing, &world->strain.failures);
+	store_faulty_set(world->store, 0, 0, 0);
+}
+
+void world_strain(struct world *world)
+{
+	if (world->is_strained)
+		store_faulty_set(world->store, world->strain.passing, world->strain.failures, ERROR_IO);
+}
+
+unsigned world_failures_left(struct world *world)
+{
+	unsigned passing, failures;
+
+	store_faulty_left(world->store, &passing, &failures);
+	return failures;
 }
 
 static void remove_directory(const char *path)
@@ -286,12 +353,14 @@ void world_finish(struct world *world)
 
 void world_settle(struct world *world)
 {
-	enum { ROUNDS_AT_LEAST = 8, ROUNDS_AT_MOST = 3000, ROUNDS_OF_A_HANG = 40 };
+	enum { ROUNDS_AT_LEAST = 8, ROUNDS_AT_MOST = 3000, ROUNDS_OF_A_WAIT = 40 };
+	unsigned quiet = 0; /* rounds in which the store has nothing to do: what then happens needs time to pass */
 
 	for (int i = 0; i < ROUNDS_AT_MOST && (i < ROUNDS_AT_LEAST || !cse_is_idle(world->cse)); i++) {
-		if (world->sink.hanging_count && i > ROUNDS_OF_A_HANG)
+		if (quiet > ROUNDS_OF_A_WAIT)
 			break;
 		loop_round(world->loop, i < ROUNDS_AT_LEAST ? 0 : 1);
+		quiet = commit_is_idle(world->cse->committer) ? quiet + 1 : 0;
 	}
 }
 

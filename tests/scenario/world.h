@@ -7,6 +7,13 @@
 #include "tests/scenario/scenario.h"
 #include "tests/scenario/sink.h"
 
+/* What a run has to bear beside its scenario (torture.c). */
+struct strain {
+	unsigned passing, failures;  /* for the store: store_faulty_set; over restarts too */
+	struct decode_limits decode; /* 0: as ever */
+	bool without_cache;	     /* every instance is read from the store */
+};
+
 struct world {
 	struct clock clock;
 	struct loop *loop;
@@ -24,16 +31,25 @@ struct world {
 	bool is_patient;	    /* time passes while an answer is waited for */
 	struct sink sink;	    /* targets of notifications */
 	bool may_fail;		    /* the store is wrapped so that it can be made to fail */
+	bool is_strained;
+	struct strain strain;
 };
 
 enum { WORLD_START_S = 1767225600 }; /* 2026-01-01T00:00:00Z, where every scenario begins */
 
-/* 0, or -1 and world->message; world_finish either way. */
+/* strain: NULL: none. 0, or -1 and world->message; world_finish either way. */
 int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http,
-	       FILE *log);
+	       const struct strain *strain, FILE *log);
 void world_finish(struct world *world);
 /* Closes everything down to the store and opens it again after down_us. 0, or -1 and world->message. */
 int world_restart(struct world *world, int64_t down_us);
+/* The same at once, and nothing that is written while closing reaches the store: as if the process were killed. */
+int world_crash(struct world *world);
+/* Lets no store call fail, and lets them again: around what is no part of the scenario. */
+void world_rest(struct world *world);
+void world_strain(struct world *world);
+/* Failures of the store that are still to come. */
+unsigned world_failures_left(struct world *world);
 /* Lets everything happen that is due, but for what waits for a target that hangs. */
 void world_settle(struct world *world);
 void world_advance(struct world *world, int64_t us);

@@ -1,6 +1,7 @@
 # The built program as its users run it: its commands, SIGKILL under load, targets of
 # notifications of every kind, disks that are slow, full, read-only or broken.
 SYSTEM_TESTS = \
+	tests/system/test_abuse.py \
 	tests/system/test_backup.py \
 	tests/system/test_cli.py \
 	tests/system/test_discovery.py \
@@ -14,7 +15,8 @@ SYSTEM_TESTS = \
 	tests/system/test_request.py \
 	tests/system/test_service.py \
 	tests/system/test_sinks.py \
-	tests/system/test_sync.py
+	tests/system/test_sync.py \
+	tests/system/test_waiting.py
 dist_check_SCRIPTS += $(SYSTEM_TESTS)
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += \
