@@ -197,11 +197,12 @@ static int run_all(struct session *session)
 	for (int i = 0; i < session->options.file_count; i++)
 		if (run_file(session, session->options.files[i]) != 0)
 			status = -1;
-	if (session->options.file_count == 0 && !session->options.no_coverage && !session->options.title &&
-	    !session->options.transport && !session->options.stride) {
+	if (session->options.file_count || session->options.no_coverage || session->options.title ||
+	    session->options.stride)
+		return status;
+	if (!session->options.transport)
 		coverage_report(&session->coverage, &session->tap, session->options.directory);
-		skips_report(&session->skips, &session->tap);
-	}
+	skips_report(&session->skips, &session->tap, session->options.transport);
 	return status;
 }
 

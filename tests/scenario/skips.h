@@ -17,7 +17,6 @@ struct skip {
 
 struct skips {
 	struct skip *first;
-	uint64_t total;
 };
 
 /* The rows of text, which outlives them: TRANSPORT | FILE | TITLE | COUNT | WORDS | REASON. 0, or -1: a row has another
@@ -25,7 +24,7 @@ struct skips {
 int skips_parse(struct skips *skips, struct str text, struct arena *arena);
 /* Is this failure listed? It is counted if so. */
 bool skips_take(struct skips *skips, const char *transport, const char *path, struct str title, const char *failure);
-/* A test point for each row. */
-void skips_report(const struct skips *skips, struct tap *tap);
+/* A test point for each row of the transport; NULL: of all. */
+void skips_report(const struct skips *skips, struct tap *tap, const char *transport);
 
 #endif
