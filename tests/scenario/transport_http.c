@@ -1,5 +1,6 @@
 /* Requests written as HTTP/1.1 to the binding's loopback socket, TS-0009. The client's socket is watched by the loop
  * that the CSE runs on. */
+#include "tests/scenario/answers.h"
 #include "tests/scenario/transport.h"
 
 #include <arpa/inet.h>
@@ -363,6 +364,7 @@ static const char *decode(const struct transport *transport, const struct world 
 		return "the answer is not in the serialization that was asked for";
 	if (codec->decode(world->schema, CODEC_CONTENT, reply->content, &limits, arena, doc, &error) != 0)
 		return arena_printf(arena, "answer cannot be decoded: %s%c", error.message, 0).ptr;
+	answers_keep(exchange, reply, codec->name);
 	reply->content = doc->text;
 	return NULL;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""test_schemas: what the encoders write of every type and root is valid by the schemas that describe prints, as xmllint and
-jsonschema judge; and what is spoilt is not. Speaks TAP."""
+"""test_schemas: what the encoders write of every type and root, and what the server answers while the scenarios run over HTTP in JSON
+and XML, is valid by the schemas that describe prints, as xmllint and jsonschema judge; and what is spoilt is not. Speaks TAP."""
 import json
 import os
 import pathlib
@@ -10,7 +10,8 @@ import tempfile
 
 import jsonschema
 
-EMIT = pathlib.Path(os.environ["top_builddir"]) / "emit_documents"
+BUILD = pathlib.Path(os.environ["top_builddir"])
+EMIT = BUILD / "emit_documents"
 
 
 def xml_faults(xsd, files):
@@ -65,11 +66,39 @@ def check_spoilt_json(directory):
             if validator.is_valid({"m2m:cnt": {**container["m2m:cnt"], **change}})]
 
 
+def answers(directory, transport, ending):
+    """What the server answers in a run of all scenarios, as files."""
+    kept = directory / transport
+    kept.mkdir()
+    subprocess.run([str(BUILD / "test_scenarios"), "-c", "-o", transport], env={**os.environ, "COPSE_ANSWERS": str(kept)},
+                   stdout=subprocess.DEVNULL, check=False)  # whether they pass is their own test's affair
+    files = sorted(kept.glob("*." + ending))
+    print(f"# {len(files)} different answers over {transport}")
+    return files
+
+
+def check_xml_answers(directory):
+    files, faults = answers(directory, "http+xml", "xml"), []
+    for i in range(0, len(files), 500):
+        faults += xml_faults(directory / "m2m.xsd", files[i:i + 500])
+    return faults if len(files) > 1000 else faults + ["too few answers"]
+
+
+def check_json_answers(directory):
+    files = answers(directory, "http", "json")
+    validator = jsonschema.Draft202012Validator(json.loads((directory / "schema.json").read_text(encoding="utf-8")))
+    faults = [f"{path.name}: {error.json_path}: {error.message}"[:300] for path in files
+              for error in validator.iter_errors(json.loads(path.read_text(encoding="utf-8")))]
+    return faults if len(files) > 1000 else faults + ["too few answers"]
+
+
 CHECKS = [
     (check_xml, "xmllint finds every XML document valid"),
     (check_spoilt_xml, "xmllint finds spoilt ones not valid"),
     (check_json, "jsonschema finds every JSON document valid"),
     (check_spoilt_json, "jsonschema finds spoilt ones not valid"),
+    (check_json_answers, "jsonschema finds every answer of a run of the scenarios valid"),
+    (check_xml_answers, "xmllint finds every answer of a run of the scenarios valid"),
 ]
 
 
