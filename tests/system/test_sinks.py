@@ -155,6 +155,7 @@ class Zoo:
         self.healthy, self.trap = Collector("127.0.0.2"), Collector()
         self.guests, self.others = [], []
         self.created = 0
+        self.most_ahead = int(settings.get("notify__max_queue", 0)) // 2  # what the healthy target may lag behind; 0: any
 
     def __enter__(self):
         with self.server.start().client() as client:
@@ -188,6 +189,8 @@ class Zoo:
             for _ in range(count):
                 must(client.create_cin(BOX, CONTENT % self.created), 2001)
                 self.created += 1
+                if self.most_ahead and self.created % self.most_ahead == 0:
+                    self.expect_healthy()
         self.expect_healthy()
 
     def expect_healthy(self):
