@@ -37,18 +37,19 @@ static struct manner *find_manner(const struct sink *sink, struct str url)
 
 int sink_set(struct sink *sink, struct str url, struct str text)
 {
+	bool hangs = str_eq(text, STR("hangs")), refuses = str_eq(text, STR("refuses"));
 	struct manner *manner = find_manner(sink, url);
-	int64_t code;
+	int64_t code = RSC_NONE;
 
+	if (!hangs && !refuses && (str_to_i64(text, &code) != 0 || !status_find((int)code)))
+		return -1;
 	if (!manner) {
 		manner = xzalloc(sizeof(*manner));
 		manner->url = keep(url);
 		list_push(&sink->manners, &manner->link);
 	}
-	manner->what = str_eq(text, STR("hangs")) ? HANGS : str_eq(text, STR("refuses")) ? REFUSES : ANSWERS;
-	if (manner->what == ANSWERS && str_to_i64(text, &code) != 0)
-		return -1;
-	manner->rsc = manner->what == ANSWERS ? (enum rsc)code : RSC_NONE;
+	manner->what = hangs ? HANGS : refuses ? REFUSES : ANSWERS;
+	manner->rsc = (enum rsc)code;
 	return 0;
 }
 
