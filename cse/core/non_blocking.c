@@ -403,8 +403,8 @@ static void print_response_type(struct strbuf *out, const struct request *req)
 	const struct schema *schema = req->cse->schema;
 	struct str rest = req->response_targets;
 
-	strbuf_addf(out, "{\"%" STR_FMT "\":%" STR_FMT, STR_ARG(name_short(schema, ATTR_responseTypeValue)),
-		    STR_ARG(req->param[PARAM_responseType]));
+	strbuf_addf(out, "{\"%" STR_FMT "\":", STR_ARG(name_short(schema, ATTR_responseTypeValue)));
+	print_parameter_value(out, (struct kind){.base = KIND_ENUM}, req->param[PARAM_responseType]);
 	if (rest.ptr)
 		strbuf_addf(out, ",\"%" STR_FMT "\":[", STR_ARG(name_short(schema, ATTR_notificationURI)));
 	for (bool is_first = true; rest.ptr && rest.len; is_first = false) {
@@ -483,6 +483,23 @@ static struct str meta_information(struct request *req)
 	return text;
 }
 
+/* What the <request> is to show must be right, also where performing would not look at it. */
+static enum rsc check_meta_information(struct request *req, struct str text)
+{
+	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
+	struct kind kind = {.base = KIND_COMPLEX};
+	struct constraint none = {0};
+	struct decode_error error;
+	const char *wrong;
+	struct doc doc;
+
+	kind.of = complex_find(STR("metaInformation"));
+	wrong = json_decode(text, &limits, &req->arena, &doc, &error) != 0
+			? error.message
+			: validate_kind(req->cse->schema, kind, &none, doc_root(&doc), &req->arena);
+	return wrong ? req_fail(req, RSC_BAD_REQUEST, "a parameter of a non-blocking request: %s", wrong) : RSC_NONE;
+}
+
 /* TS-0004 tables 7.3.2.2-1 and 7.3.2.2-2 */
 static void fill(struct request *req, struct draft *draft)
 {
@@ -544,6 +561,9 @@ enum rsc non_blocking_accept(struct request *req, bool is_asynchronous)
 		return code;
 	draft_init(&draft, cse->schema, type, &req->arena);
 	fill(req, &draft);
+	code = check_meta_information(req, draft_get(&draft, ATTR_metaInformation));
+	if (code != RSC_NONE)
+		return code;
 	code = quota_admit(req, cse->tree.root, type, cse->config.most_bytes ? draft_print(&draft).len : 0);
 	if (code != RSC_NONE)
 		return code;

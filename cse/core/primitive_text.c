@@ -4,15 +4,16 @@
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
 
-static bool is_bare(enum base_kind base)
-{
-	return base == KIND_ENUM || base == KIND_UINT || base == KIND_BOOL;
-}
-
+/* The texts 007 and 1 are the number 7 and, of a boolean, true. */
 static void print_one(struct strbuf *out, enum base_kind base, struct str text)
 {
-	if (is_bare(base))
-		strbuf_add_str(out, text);
+	bool is_number = base == KIND_ENUM || base == KIND_UINT;
+	int64_t number;
+
+	if (is_number && str_to_i64(text, &number) == 0)
+		strbuf_addf(out, "%lld", (long long)number);
+	else if (base == KIND_BOOL)
+		strbuf_add_str(out, str_eq(text, STR("true")) || str_eq(text, STR("1")) ? STR("true") : STR("false"));
 	else
 		strbuf_add_json(out, text);
 }
