@@ -104,7 +104,7 @@ void command_cse_config(const struct config *config, const char *points_of_acces
 		.notify_most_in_flight = config->notify_max_in_flight,
 		.poll_timeout_s = (int64_t)config->requests_poll_timeout,
 		.result_persistence_s = (int64_t)config->requests_result_persistence,
-		.most_deferred = config->requests_max_pending,
+		.most_deferrals = config->requests_max_kept,
 		.batch_duration_s = (int64_t)config->notify_batch_duration,
 		.strict = config->access_strict,
 		.require_subscription = config->registration_require_subscription,

@@ -16,20 +16,20 @@ static void finish(struct resource *resource)
 /* TS-0004 7.4.12.2.4: a request whose time has not come is cancelled with its resource. */
 static enum rsc may_remove(struct request *req, const struct resource *resource)
 {
-	const struct deferral *deferral = resource->state;
+	const struct deferral *it = resource->state;
 
-	if (deferral->is_pending && deferral->running)
+	if (it->is_pending && it->running)
 		return req_fail(req, RSC_UNABLE_TO_RECALL_REQUEST, "the request is being performed");
 	return RSC_NONE;
 }
 
 static void print_hidden(struct cse *cse, const struct resource *resource, struct strbuf *out)
 {
-	const struct deferral *deferral = resource->state;
+	const struct deferral *it = resource->state;
 
 	(void)cse;
-	if (deferral->is_pending)
-		strbuf_addf(out, ",\"primitive\":%s", deferral->primitive);
+	if (it->is_pending)
+		strbuf_addf(out, ",\"primitive\":%s", it->primitive);
 }
 
 static void read_hidden(struct cse *cse, const struct resource *resource, struct value hidden, struct arena *arena)
@@ -42,10 +42,16 @@ static void read_hidden(struct cse *cse, const struct resource *resource, struct
 		deferral_begin(resource->state, value_text(primitive));
 }
 
+static struct deferral *deferral(const struct resource *resource)
+{
+	return resource->state;
+}
+
 static const struct type_hooks request_hooks = {
 	.state_size = sizeof(struct deferral),
 	.attach = attach,
 	.finish = finish,
+	.deferral = deferral,
 	.may_remove = may_remove,
 	.print_hidden = print_hidden,
 	.read_hidden = read_hidden,

@@ -22,13 +22,7 @@ struct wish {
 
 static struct value parse(struct request *req, struct str json)
 {
-	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
-	struct doc *doc = arena_zalloc(&req->arena, sizeof(*doc));
-	struct decode_error error;
-
-	if (!json.ptr || json_decode(json, &limits, &req->arena, doc, &error) != 0)
-		return (struct value){0};
-	return doc_root(doc);
+	return json_own(json, &req->arena);
 }
 
 static struct value criterion(const struct wish *wish, unsigned name)

@@ -82,6 +82,21 @@ static void map_field(struct request *req, enum field field, struct str value)
 		request_set(req, def->parameter, arena_copy(&req->arena, value));
 }
 
+/* TS-0009 6.4.11 */
+static void map_response_targets(const struct head *head, struct request *req)
+{
+	struct str value = head_field(head, FIELD_response_targets);
+
+	if (!head_has(head, FIELD_response_targets))
+		return;
+	if (head->repeated >> FIELD_response_targets & 1)
+		target_refuse(req, RSC_BAD_REQUEST, "X-M2M-RTU is given twice");
+	else if (!str_is_utf8(value))
+		target_refuse(req, RSC_BAD_REQUEST, "X-M2M-RTU is malformed UTF-8");
+	else
+		req->response_targets = arena_copy(&req->arena, value);
+}
+
 /* All fields of one name as one comma separated list (RFC 7230 3.2.2); ptr NULL if there is none. */
 static struct str joined_field(const struct head *head, enum field field, struct arena *arena)
 {
@@ -154,29 +169,13 @@ void mapping_request(const struct head *head, struct str body, const struct bind
 	target_map(req, head_str(head, head->target), str_of(config->root), config->schema);
 	map_content(head, body, req);
 	map_conditions(head, req);
-	if (head_has(head, FIELD_response_targets))
-		req->response_targets = arena_copy(&req->arena, head_field(head, FIELD_response_targets));
+	map_response_targets(head, req);
 	if (!exchange->is_acceptable)
 		target_refuse(req, RSC_NOT_ACCEPTABLE, "Accept takes none of the types that are served");
 	keep_exchange(head, req, exchange);
 }
 
 /* ---- exchange ---- */
-
-static bool is_listed(const char *list, struct str wanted)
-{
-	struct str rest = str_of(list);
-
-	while (rest.ptr && rest.len) {
-		struct str item = str_split(&rest, ',');
-
-		while (item.len && *item.ptr == ' ')
-			item = str_from(item, 1);
-		if (str_eq(item, wanted) || str_eq(item, STR("*")))
-			return true;
-	}
-	return false;
-}
 
 /* An answer is what Accept asks for, else like the request, errors too (TS-0004 7.3.3.13). */
 static void negotiate(const struct head *head, struct exchange *exchange)
@@ -208,7 +207,8 @@ void mapping_exchange(const struct head *head, const char *cors_origins, struct 
 		.request_id = head_field(head, FIELD_requestIdentifier),
 		.release = head_field(head, FIELD_releaseVersionIndicator),
 	};
-	if (web_origin.ptr && is_listed(cors_origins, web_origin))
+	if (web_origin.ptr &&
+	    (str_has_item(str_of(cors_origins), web_origin) || str_has_item(str_of(cors_origins), STR("*"))))
 		exchange->web_origin = web_origin;
 	negotiate(head, exchange);
 }
@@ -220,15 +220,9 @@ static bool etag_is_listed(struct str list, struct str etag)
 {
 	if (str_eq(list, STR("*")))
 		return true;
-	while (list.ptr) {
-		struct str item = str_split(&list, ',');
-
-		while (item.len && *item.ptr == ' ')
-			item = str_from(item, 1);
+	for (struct str item = str_next_item(&list); item.ptr; item = str_next_item(&list)) {
 		if (str_starts(item, STR("W/")))
 			item = str_from(item, 2);
-		while (item.len && item.ptr[item.len - 1] == ' ')
-			item.len--;
 		if (item.len == etag.len + 2 && item.ptr[0] == '"' && str_eq(str_make(item.ptr + 1, etag.len), etag))
 			return true;
 	}

@@ -15,6 +15,34 @@ struct str str_split(struct str *rest, char sep)
 	return part;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct str str_next_item(struct str *rest)
+{
+	while (rest->ptr) {
+		struct str item = str_split(rest, ',');
+
+		while (item.len && is_blank(item.ptr[0]))
+			item = str_from(item, 1);
+		while (item.len && is_blank(item.ptr[item.len - 1]))
+			item.len--;
+		if (item.len)
+			return item;
+	}
+	return (struct str){0};
+}
+
+bool str_has_item(struct str list, struct str item)
+{
+	for (struct str next = str_next_item(&list); next.ptr; next = str_next_item(&list))
+		if (str_eq(next, item))
+			return true;
+	return false;
+}
+
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;

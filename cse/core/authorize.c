@@ -25,28 +25,16 @@ static const struct policy *policy_of(const struct resource *resource)
 	return hooks && hooks->policy ? hooks->policy(resource) : NULL;
 }
 
-static bool is_listed(const char *list, const char *name)
-{
-	struct str rest = str_of(list);
-
-	while (name && rest.ptr) {
-		struct str item = str_split(&rest, ',');
-
-		while (item.len && item.ptr[0] == ' ')
-			item = str_from(item, 1);
-		if (str_eq(item, str_of(name)))
-			return true;
-	}
-	return false;
-}
-
 /* What holds where no policy is linked: the creator has all rights, and the CSEBase, which nobody created, lets
  * everybody create what the configuration names (TS-0001 9.6.1.3.2). */
 static bool may_by_default(const struct request *req, const struct resource *resource, enum privilege privilege)
 {
-	if (!resource->parent)
-		return privilege == PRIVILEGE_CREATE &&
-		       is_listed(req->cse->config.base_create, resource_type_name(req->ty));
+	const char *name;
+
+	if (!resource->parent) {
+		name = privilege == PRIVILEGE_CREATE ? resource_type_name(req->ty) : NULL;
+		return name && str_has_item(str_of(req->cse->config.base_create), str_of(name));
+	}
 	return req->from.len > 0 && str_eq(req->from, resource->originator);
 }
 

@@ -10,13 +10,7 @@ static struct str json_list(struct request *req, const char *comma_separated)
 
 	strbuf_clear(out);
 	strbuf_add_char(out, '[');
-	while (rest.ptr) {
-		struct str item = str_split(&rest, ',');
-
-		while (item.len && item.ptr[0] == ' ')
-			item = str_from(item, 1);
-		if (item.len == 0)
-			continue;
+	for (struct str item = str_next_item(&rest); item.ptr; item = str_next_item(&rest)) {
 		if (out->len > 1)
 			strbuf_add_char(out, ',');
 		strbuf_add_json(out, item);

@@ -44,6 +44,12 @@ static void expired(struct timer *timer)
 				 : "the polling channel was not polled in time");
 }
 
+/* Of what is aggregated no more than one is beyond the size of a request. */
+static bool has_room(const struct cse *cse, const struct strbuf *text, unsigned left)
+{
+	return left && text->len < cse->config.decode.bytes;
+}
+
 /* The oldest ones, as the content of the poll's answer. */
 static struct str fetch(struct request *req, struct channel *channel)
 {
@@ -53,7 +59,8 @@ static struct str fetch(struct request *req, struct channel *channel)
 
 	strbuf_clear(text);
 	strbuf_addf(text, "%s", channel->aggregates ? "{\"m2m:agrp\":[" : "{\"m2m:rqp\":");
-	for (bool is_first = true; left && !list_empty(&channel->waiting); left--, is_first = false) {
+	for (bool is_first = true; has_room(cse, text, left) && !list_empty(&channel->waiting);
+	     left--, is_first = false) {
 		struct outgoing *out = container_of(channel->waiting.next, struct outgoing, in_channel);
 
 		if (!is_first)

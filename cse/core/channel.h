@@ -29,7 +29,6 @@ enum rsc channel_poll(struct request *req, struct channel *channel);
 /* The NOTIFY with the answer to something that was fetched. */
 enum rsc channel_answer(struct request *req, struct channel *channel);
 
-
 /* Every parked poll ends, and from now on none is parked. */
 void polls_stop(struct cse *cse);
 

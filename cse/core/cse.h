@@ -40,7 +40,7 @@ struct cse_config {
 	size_t notify_most_in_flight;			 /* messages that wait for an answer */
 	int64_t poll_timeout_s;				 /* of a poll that names no time itself */
 	int64_t result_persistence_s;			 /* of a non-blocking request that names none */
-	uint64_t most_deferred;				 /* non-blocking requests that are not performed yet */
+	uint64_t most_deferrals;			 /* non-blocking requests whose <request> is kept */
 	int64_t batch_duration_s;			 /* of batchNotify and notifyAggregation that name none */
 	bool notify_unverified;				 /* subscriptions are made without asking their targets */
 	size_t cache_bytes;				 /* recent instances kept in memory */

@@ -10,15 +10,15 @@ enum { PEER_IS_LOOPBACK = 1, PEER_IS_AUTHENTICATED = 2 };
 
 /* ---- printing ---- */
 
-static void print_parameters(struct strbuf *out, const struct request *req)
+static void print_parameters(struct strbuf *out, const struct str param[PARAM_COUNT])
 {
 	bool is_first = true;
 
 	for (enum parameter i = 0; i < PARAM_COUNT; i++) {
-		if (!request_has(req, i))
+		if (!param[i].ptr)
 			continue;
 		strbuf_addf(out, "%s\"%s\":", is_first ? "" : ",", parameter_defs[i].short_name);
-		strbuf_add_json(out, req->param[i]);
+		strbuf_add_json(out, param[i]);
 		is_first = false;
 	}
 }
@@ -48,13 +48,14 @@ static void print_peer(struct strbuf *out, const struct peer *peer)
 	strbuf_add_char(out, '"');
 }
 
-struct str deferral_print(struct request *req, int64_t due_us, const struct str *targets, unsigned target_count)
+struct str deferral_print(struct request *req, const struct str param[PARAM_COUNT], int64_t due_us,
+			  const struct str *targets, unsigned target_count)
 {
 	struct strbuf *out = &req->cse->scratch;
 
 	strbuf_clear(out);
 	strbuf_addf(out, "{\"due\":%lld,\"param\":{", (long long)due_us);
-	print_parameters(out, req);
+	print_parameters(out, param);
 	STRBUF_LIT(out, "},\"filter\":[");
 	print_filter(out, req);
 	STRBUF_LIT(out, "],\"peer\":[");
@@ -73,13 +74,9 @@ struct str deferral_print(struct request *req, int64_t due_us, const struct str 
 
 static struct value parse(struct str primitive, struct arena *arena)
 {
-	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
-	struct doc *doc = arena_zalloc(arena, sizeof(*doc));
-	struct decode_error error;
+	struct value root = json_own(primitive, arena);
 
-	if (json_decode(primitive, &limits, arena, doc, &error) != 0 || value_type(doc_root(doc)) != VALUE_OBJECT)
-		return (struct value){0};
-	return doc_root(doc);
+	return value_is_absent(root) || value_type(root) != VALUE_OBJECT ? (struct value){0} : root;
 }
 
 static struct str text_of(struct value v, struct arena *arena)

@@ -23,9 +23,14 @@ static const struct step steps[] = {
 };
 
 /* An originator that repeats an identifier while the first request is in work gets a refusal, TS-0001 7.1.7. */
+uint64_t request_hash(const struct cse *cse, struct str from, struct str identifier)
+{
+	return str_hash(identifier, str_hash(from, cse->tree.seed));
+}
+
 static uint64_t pending_hash(const struct request *req)
 {
-	return str_hash(req->param[PARAM_requestIdentifier], str_hash(req->param[PARAM_from], req->cse->tree.seed));
+	return request_hash(req->cse, req->param[PARAM_from], req->param[PARAM_requestIdentifier]);
 }
 
 static bool is_pending(const struct request *req)
@@ -81,9 +86,7 @@ void print_refusal(struct request *req)
 /* noResponse: a binding that must answer says no more than that the request came. */
 static void silence(struct request *req)
 {
-	struct str type = req->param[PARAM_responseType];
-
-	if (str_eq(type, STR("5")) && !req->is_own)
+	if (req->wants_no_response)
 		req->answer = (struct answer){.rsc = RSC_ACCEPTED};
 }
 

@@ -50,6 +50,8 @@ struct type_hooks {
 	/* A schedule: the next point in time, from wall_us on, that lies in one of its windows; INT64_MAX: never. */
 	int64_t (*opens)(const struct resource *resource, int64_t wall_us);
 
+	/* A <request>: the request that it stands for. */
+	struct deferral *(*deferral)(const struct resource *resource);
 	/* A polling channel: what waits in it, and who polls. */
 	struct channel *(*channel)(const struct resource *resource);
 

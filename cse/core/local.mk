@@ -31,6 +31,7 @@ libcore_a_SOURCES = \
 	cse/core/nested_page.c \
 	cse/core/load.c \
 	cse/core/deferral.c \
+	cse/core/meta_information.c \
 	cse/core/non_blocking.c cse/core/non_blocking.h \
 	cse/core/primitive_text.c cse/core/primitive_text.h \
 	cse/core/notification.c cse/core/notification.h \

@@ -21,14 +21,10 @@ enum request_status { STATUS_COMPLETED = 1, STATUS_FAILED = 2, STATUS_PENDING = 
 
 /* ---- which are pending ---- */
 
-static uint64_t hash_of(const struct cse *cse, struct str from, struct str identifier)
-{
-	return str_hash(identifier, str_hash(from, cse->tree.seed));
-}
-
 bool non_blocking_is_pending(const struct cse *cse, struct str from, struct str identifier)
 {
-	struct map_node *node = map_first(&cse->deferrals, hash_of(cse, from, identifier));
+	struct map_node *node =
+		cse->deferrals.count ? map_first(&cse->deferrals, request_hash(cse, from, identifier)) : NULL;
 
 	for (; node; node = map_next(node)) {
 		struct deferral *other = container_of(node, struct deferral, node);
@@ -44,7 +40,7 @@ static void enlist(struct deferral *deferral)
 	struct cse *cse = deferral->cse;
 
 	deferral->is_pending = true;
-	map_add(&cse->deferrals, &deferral->node, hash_of(cse, deferral->from, deferral->identifier));
+	map_add(&cse->deferrals, &deferral->node, request_hash(cse, deferral->from, deferral->identifier));
 }
 
 static void delist(struct deferral *deferral)
@@ -55,11 +51,16 @@ static void delist(struct deferral *deferral)
 	loop_timer_cancel(deferral->cse->loop, &deferral->timer);
 }
 
+static bool stands_for_requests(const struct type_def *type)
+{
+	return type->hooks && type->hooks->deferral;
+}
+
 static struct deferral *deferral_of(const struct cse *cse, uint64_t key)
 {
 	struct resource *resource = tree_by_key(&cse->tree, key);
 
-	return resource ? resource->state : NULL;
+	return resource ? resource->type->hooks->deferral(resource) : NULL;
 }
 
 /* ---- performing ---- */
@@ -122,6 +123,8 @@ static void set_timer(struct deferral *deferral)
 
 void deferral_attach(struct deferral *deferral, struct cse *cse, const struct resource *resource)
 {
+	if (!deferral->cse)
+		cse->deferral_count++;
 	deferral->cse = cse;
 	deferral->key = resource->key;
 	deferral->timer.fire = perform_now;
@@ -155,21 +158,22 @@ void deferral_finish(struct deferral *deferral)
 {
 	if (!deferral->cse)
 		return;
+	deferral->cse->deferral_count--;
 	delist(deferral);
 	drop_primitive(deferral);
 }
 
 /* ---- the result ---- */
 
-struct settle_undo {
+struct result_undo {
 	struct undo undo;
 	uint64_t key;
 };
 
 /* It will be performed again: what it did was taken back too. */
-static void revert_settle(struct request *req, struct undo *base)
+static void revert_result(struct request *req, struct undo *base)
 {
-	struct deferral *deferral = deferral_of(req->cse, container_of(base, struct settle_undo, undo)->key);
+	struct deferral *deferral = deferral_of(req->cse, container_of(base, struct result_undo, undo)->key);
 
 	if (!deferral)
 		return;
@@ -179,9 +183,9 @@ static void revert_settle(struct request *req, struct undo *base)
 	set_timer(deferral);
 }
 
-static void settle_settle(struct request *req, struct undo *base)
+static void result_is_durable(struct request *req, struct undo *base)
 {
-	struct deferral *deferral = deferral_of(req->cse, container_of(base, struct settle_undo, undo)->key);
+	struct deferral *deferral = deferral_of(req->cse, container_of(base, struct result_undo, undo)->key);
 
 	if (deferral && !deferral->is_pending)
 		drop_primitive(deferral);
@@ -191,17 +195,11 @@ static void settle_settle(struct request *req, struct undo *base)
 static void note_changes(struct request *req, const struct type_def *type, const struct draft *draft)
 {
 	static const uint16_t names[] = {ATTR_requestStatus, ATTR_operationResult};
-	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
 
 	req->attrs.type = type;
 	req->attrs.value = arena_zalloc(&req->arena, type->attr_count * sizeof(struct value));
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct doc *doc = arena_zalloc(&req->arena, sizeof(*doc));
-		struct decode_error error;
-
-		if (json_decode(draft_get(draft, names[i]), &limits, &req->arena, doc, &error) == 0)
-			req->attrs.value[type_row(type, names[i])] = doc_root(doc);
-	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		req->attrs.value[type_row(type, names[i])] = json_own(draft_get(draft, names[i]), &req->arena);
 }
 
 /* TS-0004 7.5.1.2.5 */
@@ -242,8 +240,8 @@ void non_blocking_settle(struct request *operation)
 {
 	struct cse *cse = operation->cse;
 	struct resource *resource = tree_by_key(&cse->tree, operation->deferred);
-	struct deferral *deferral = resource ? resource->state : NULL;
-	struct settle_undo *undo;
+	struct deferral *deferral = deferral_of(cse, operation->deferred);
+	struct result_undo *undo;
 	struct request *req;
 
 	if (!deferral || !deferral->is_pending)
@@ -251,8 +249,8 @@ void non_blocking_settle(struct request *operation)
 	req = request_internal(cse, OP_UPDATE);
 	undo = arena_zalloc(&req->arena, sizeof(*undo));
 	undo->key = deferral->key;
-	undo->undo.revert = revert_settle;
-	undo->undo.settle = settle_settle;
+	undo->undo.revert = revert_result;
+	undo->undo.settle = result_is_durable;
 	commit_undo(req, &undo->undo);
 	delist(deferral);
 	store_result(req, operation, resource);
@@ -283,7 +281,7 @@ static void held_is_due(struct timer *timer)
 
 enum rsc blocking_hold(struct request *req, int64_t due_us)
 {
-	int64_t left_us = due_us - req->received_us;
+	int64_t left_us = due_us - clock_wall_us(req->cse->clock);
 	struct held *held;
 
 	if (left_us > LONGEST_HOLD_US)
@@ -347,7 +345,9 @@ static enum rsc settle_times(struct request *req, int64_t *due_us, int64_t *et_u
 				"the result would be gone before the operation is performed: operationExecutionTime "
 				"(oet) is later than what the other times allow");
 	if (*et_us - now > config->expiration_max_s * SECOND_US)
-		return req_fail(req, RSC_BAD_REQUEST, "a result is not kept for so long");
+		return req_fail(req, RSC_BAD_REQUEST,
+				"resultPersistence (rp), or another time: a result is kept for at most %lld seconds",
+				(long long)config->expiration_max_s);
 	return RSC_NONE;
 }
 
@@ -361,143 +361,66 @@ static struct str absolute(struct request *req, enum parameter parameter)
 	return str_make(text, timestamp_print(text, us));
 }
 
-/* The primitive as it is to be performed: a blocking one, its times those of a clock. */
-static void make_blocking(struct request *req)
+/* The parameters as they are to be performed: of a blocking request, their times those of a clock. The request's own
+ * stay as they are: it goes through the procedure again if its acknowledgement is taken back. */
+static void make_blocking(struct request *req, struct str param[PARAM_COUNT])
 {
-	req->param[PARAM_requestExpirationTimestamp] = absolute(req, PARAM_requestExpirationTimestamp);
-	req->param[PARAM_resultExpirationTimestamp] = absolute(req, PARAM_resultExpirationTimestamp);
-	req->param[PARAM_operationExecutionTime] = (struct str){0};
-	req->param[PARAM_resultPersistence] = (struct str){0};
-	req->param[PARAM_responseType] = (struct str){0};
+	memcpy(param, req->param, sizeof(req->param));
+	param[PARAM_requestExpirationTimestamp] = absolute(req, PARAM_requestExpirationTimestamp);
+	param[PARAM_resultExpirationTimestamp] = absolute(req, PARAM_resultExpirationTimestamp);
+	param[PARAM_operationExecutionTime] = (struct str){0};
+	param[PARAM_resultPersistence] = (struct str){0};
+	param[PARAM_responseType] = (struct str){0};
 }
 
-/* The originator, if it is somebody whom a NOTIFY can reach. */
-static bool can_be_notified(struct request *req)
+/* An entity that can be notified: registered here, or known to another CSE. */
+static bool is_entity(struct cse *cse, struct str id, struct target *target)
 {
-	struct target target;
-	enum found found = cse_find(req->cse, req->from, &target);
+	enum found found = cse_find(cse, id, target);
 
-	return found == FOUND_ELSEWHERE ||
-	       (found == FOUND_HERE && !target.instance && target.resource->type->flags & REGISTRATION);
+	return found == FOUND_ELSEWHERE || (found == FOUND_HERE && !target->instance && !target->virtual_ &&
+					    target->resource->type->flags & REGISTRATION);
+}
+
+/* A target by identifier must be somebody whom the originator may notify. */
+static enum rsc check_response_target(struct request *req, struct str id)
+{
+	struct target target = {0};
+
+	if (is_url(id) || str_eq(id, req->from))
+		return RSC_NONE;
+	if (!is_entity(req->cse, id, &target))
+		return req_fail(
+			req, RSC_BAD_REQUEST,
+			"responseType (rt): a target of the result is no URL and no entity that can be notified");
+	if (target.resource && !may(req, target.resource, PRIVILEGE_NOTIFY))
+		return req_fail(req, RSC_ORIGINATOR_HAS_NO_PRIVILEGE,
+				"responseType (rt): the originator has no right to notify a target of the result");
+	return RSC_NONE;
 }
 
 /* TS-0004 7.5.1.2.5: the targets that are named, which may be none, or the originator. */
-static unsigned response_targets(struct request *req, struct str targets[MOST_RESPONSE_TARGETS])
+static enum rsc response_targets(struct request *req, struct str targets[MOST_RESPONSE_TARGETS], unsigned *count)
 {
 	struct str rest = req->response_targets;
-	unsigned count = 0;
+	struct target target;
+	enum rsc code = RSC_NONE;
 
-	if (!rest.ptr && can_be_notified(req))
-		targets[count++] = req->from;
-	while (rest.ptr && count < MOST_RESPONSE_TARGETS) {
-		struct str target = str_split(&rest, '&');
+	*count = 0;
+	if (!rest.ptr && is_entity(req->cse, req->from, &target))
+		targets[(*count)++] = req->from;
+	while (rest.ptr && code == RSC_NONE) {
+		struct str id = str_split(&rest, '&');
 
-		if (target.len)
-			targets[count++] = target;
-	}
-	return count;
-}
-
-static void print_response_type(struct strbuf *out, const struct request *req)
-{
-	const struct schema *schema = req->cse->schema;
-	struct str rest = req->response_targets;
-
-	strbuf_addf(out, "{\"%" STR_FMT "\":", STR_ARG(name_short(schema, ATTR_responseTypeValue)));
-	print_parameter_value(out, (struct kind){.base = KIND_ENUM}, req->param[PARAM_responseType]);
-	if (rest.ptr)
-		strbuf_addf(out, ",\"%" STR_FMT "\":[", STR_ARG(name_short(schema, ATTR_notificationURI)));
-	for (bool is_first = true; rest.ptr && rest.len; is_first = false) {
-		if (!is_first)
-			strbuf_add_char(out, ',');
-		strbuf_add_json(out, str_split(&rest, '&'));
-	}
-	strbuf_add_str(out, req->response_targets.ptr ? STR("]}") : STR("}"));
-}
-
-/* One member of filterCriteria: the values of its conditions. */
-static void print_conditions(struct strbuf *out, const struct request *req, const struct attr_def *member)
-{
-	struct str name = name_short(req->cse->schema, member->name);
-	struct strbuf values = {0};
-
-	for (unsigned i = 0; i < req->filter.count; i++) {
-		const struct filter_item *item = &req->filter.items[i];
-
-		if (item->tag == FILTER_COUNT || !str_eq(str_of(condition_defs[item->tag].short_name), name))
+		if (!id.len)
 			continue;
-		if (values.len)
-			strbuf_add_char(&values, '+');
-		strbuf_add_str(&values, item->text);
+		if (*count == MOST_RESPONSE_TARGETS)
+			return req_fail(req, RSC_BAD_REQUEST, "responseType (rt): more than %d targets for the result",
+					MOST_RESPONSE_TARGETS);
+		targets[(*count)++] = id;
+		code = check_response_target(req, id);
 	}
-	if (values.len) {
-		strbuf_addf(out, "%s\"%" STR_FMT "\":", out->ptr[out->len - 1] == '{' ? "" : ",", STR_ARG(name));
-		print_parameter_value(out, member->kind, strbuf_str(&values));
-	}
-	strbuf_finish(&values);
-}
-
-/* Filter Criteria, but for conditions on attributes. */
-static void print_filter_criteria(struct strbuf *out, const struct request *req)
-{
-	const struct complex_def *def = complex_find(STR("filterCriteria"));
-
-	strbuf_add_char(out, '{');
-	for (size_t i = 0; i < def->count; i++)
-		print_conditions(out, req, &def->members[i]);
-	strbuf_add_char(out, '}');
-}
-
-/* One member of metaInformation, if the request has it. */
-static void print_member(struct strbuf *out, const struct request *req, struct str name)
-{
-	enum parameter parameter = parameter_find(name);
-	bool is_filter = parameter == PARAM_filterCriteria;
-
-	if (is_filter ? req->filter.count == 0 : parameter == PARAM_COUNT || !request_has(req, parameter))
-		return;
-	if (parameter != PARAM_responseType && !is_filter) {
-		print_parameter(out, parameter, req->param[parameter]);
-		return;
-	}
-	strbuf_addf(out, "%s\"%" STR_FMT "\":", out->len > 1 ? "," : "", STR_ARG(name));
-	if (is_filter)
-		print_filter_criteria(out, req);
-	else
-		print_response_type(out, req);
-}
-
-/* TS-0004 table 7.3.2.2-2: the optional parameters as they came. */
-static struct str meta_information(struct request *req)
-{
-	const struct complex_def *def = complex_find(STR("metaInformation"));
-	struct strbuf out = {0};
-	struct str text;
-
-	strbuf_add_char(&out, '{');
-	for (size_t i = 0; i < def->count; i++)
-		print_member(&out, req, name_short(req->cse->schema, def->members[i].name));
-	strbuf_add_char(&out, '}');
-	text = arena_copy(&req->arena, strbuf_str(&out));
-	strbuf_finish(&out);
-	return text;
-}
-
-/* What the <request> is to show must be right, also where performing would not look at it. */
-static enum rsc check_meta_information(struct request *req, struct str text)
-{
-	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
-	struct kind kind = {.base = KIND_COMPLEX};
-	struct constraint none = {0};
-	struct decode_error error;
-	const char *wrong;
-	struct doc doc;
-
-	kind.of = complex_find(STR("metaInformation"));
-	wrong = json_decode(text, &limits, &req->arena, &doc, &error) != 0
-			? error.message
-			: validate_kind(req->cse->schema, kind, &none, doc_root(&doc), &req->arena);
-	return wrong ? req_fail(req, RSC_BAD_REQUEST, "a parameter of a non-blocking request: %s", wrong) : RSC_NONE;
+	return code;
 }
 
 /* TS-0004 tables 7.3.2.2-1 and 7.3.2.2-2 */
@@ -514,7 +437,7 @@ static void fill(struct request *req, struct draft *draft)
 	draft_set_string(draft, ATTR_target, req->param[PARAM_to]);
 	draft_set_string(draft, ATTR_originator, req->from);
 	draft_set_string(draft, ATTR_requestID, req->param[PARAM_requestIdentifier]);
-	draft_set(draft, ATTR_metaInformation, meta_information(req));
+	draft_set(draft, ATTR_metaInformation, meta_information_print(req));
 	if (req->content.len)
 		draft_set(draft, ATTR_primitiveContent, req->content);
 	draft_set_u64(draft, ATTR_requestStatus, STATUS_PENDING);
@@ -525,13 +448,32 @@ static void fill(struct request *req, struct draft *draft)
 			       STR_ARG(draft_get(draft, ATTR_requestID))));
 }
 
+/* The type that stands for requests; NULL: none is served. */
+static const struct type_def *type_of_requests(const struct cse *cse)
+{
+	const struct type_def *type;
+
+	for (size_t i = 0; (type = schema_type_at(cse->schema, i)) != NULL; i++)
+		if (stands_for_requests(type))
+			return type;
+	return NULL;
+}
+
 /* TS-0004 7.4.12.2: what is done to a <request> is done at once. */
 static bool is_to_request(struct request *req)
 {
 	struct target target;
 
 	return cse_find(req->cse, req->param[PARAM_to], &target) == FOUND_HERE && !target.instance &&
-	       target.resource->type->ty == TY_request;
+	       stands_for_requests(target.resource->type);
+}
+
+/* What is acknowledged takes room for long, and has this CSE send to wherever it says: not for strangers. */
+static bool is_known(struct request *req)
+{
+	struct target target;
+
+	return is_admin(req) || req->peer.is_authenticated || is_entity(req->cse, req->from, &target);
 }
 
 static enum rsc check_acceptable(struct request *req, const struct type_def *type)
@@ -540,37 +482,41 @@ static enum rsc check_acceptable(struct request *req, const struct type_def *typ
 		return req_fail(req, RSC_NON_BLOCKING_SYNCH_REQUEST_NOT_SUPPORTED, "<request>: not supported");
 	if (is_to_request(req))
 		return req_fail(req, RSC_BAD_REQUEST, "responseType (rt): a <request> takes blocking requests only");
-	if (req->cse->deferrals.count >= req->cse->config.most_deferred)
-		return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "too many non-blocking requests are pending");
+	if (!is_known(req))
+		return req_fail(req, RSC_ORIGINATOR_HAS_NO_PRIVILEGE,
+				"responseType (rt): non-blocking requests are for registered entities");
+	if (req->cse->deferral_count >= req->cse->config.most_deferrals)
+		return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "too many non-blocking requests are kept");
 	return RSC_NONE;
 }
 
 enum rsc non_blocking_accept(struct request *req, bool is_asynchronous)
 {
 	struct cse *cse = req->cse;
-	const struct type_def *type = schema_type(cse->schema, TY_request);
-	struct str targets[MOST_RESPONSE_TARGETS];
+	const struct type_def *type = type_of_requests(cse);
+	struct str targets[MOST_RESPONSE_TARGETS], param[PARAM_COUNT];
 	struct resource *resource;
 	struct draft draft;
 	int64_t due_us = 0, et_us = 0;
+	unsigned target_count = 0;
 	enum rsc code = check_acceptable(req, type);
 
 	if (code == RSC_NONE)
 		code = settle_times(req, &due_us, &et_us);
+	if (code == RSC_NONE && is_asynchronous)
+		code = response_targets(req, targets, &target_count);
 	if (code != RSC_NONE)
 		return code;
 	draft_init(&draft, cse->schema, type, &req->arena);
 	fill(req, &draft);
-	code = check_meta_information(req, draft_get(&draft, ATTR_metaInformation));
-	if (code != RSC_NONE)
-		return code;
-	code = quota_admit(req, cse->tree.root, type, cse->config.most_bytes ? draft_print(&draft).len : 0);
+	code = meta_information_check(req, draft_get(&draft, ATTR_metaInformation));
+	if (code == RSC_NONE)
+		code = quota_admit(req, cse->tree.root, type, cse->config.most_bytes ? draft_print(&draft).len : 0);
 	if (code != RSC_NONE)
 		return code;
 	resource = create_locally(req, cse->tree.root, &draft, et_us);
-	make_blocking(req);
-	deferral_begin(resource->state,
-		       deferral_print(req, due_us, targets, is_asynchronous ? response_targets(req, targets) : 0));
+	make_blocking(req, param);
+	deferral_begin(type->hooks->deferral(resource), deferral_print(req, param, due_us, targets, target_count));
 	put_resource(req, resource);
 	events_created(req, resource);
 	req->answer.content = arena_printf(&req->arena, "{\"m2m:uri\":\"%" STR_FMT "\"}", STR_ARG(resource->id));

@@ -39,12 +39,18 @@ void deferral_attach(struct deferral *deferral, struct cse *cse, const struct re
 void deferral_begin(struct deferral *deferral, struct str primitive);
 void deferral_finish(struct deferral *deferral);
 
-/* deferral.c: the primitive as a JSON object, and back into a new request. targets: where the result goes. */
-struct str deferral_print(struct request *req, int64_t due_us, const struct str *targets, unsigned target_count);
+/* meta_information.c: the value of the attribute as JSON, and whether it is right (RSC_NONE or a refusal). */
+struct str meta_information_print(struct request *req);
+enum rsc meta_information_check(struct request *req, struct str text);
+
+/* deferral.c: the primitive, with these parameters, as a JSON object, and back into a new request. targets: where the
+ * result goes. */
+struct str deferral_print(struct request *req, const struct str param[PARAM_COUNT], int64_t due_us,
+			  const struct str *targets, unsigned target_count);
 bool deferral_restore(const struct deferral *deferral, struct request *req);
 /* Fills the members of the deferral that say when and for whom; false: it is no such object. */
 bool deferral_read(struct deferral *deferral, struct arena *arena);
-/* The next target after *rest, which begins as the primitive's own text; ptr NULL: no more. */
+/* The list of targets; absent: the primitive cannot be read. */
 struct value deferral_targets(const struct deferral *deferral, struct arena *arena);
 
 #endif

@@ -25,6 +25,7 @@ static struct note *note_create(struct lane *lane, uint64_t key, uint32_t flags,
 	list_init(&note->in_done);
 	list_init(&note->in_all);
 	list_push(&lane->notifier->notes, &note->in_all);
+	lane->notifier->responses += flags & NOTE_RESPONSE ? 1 : 0;
 	return note;
 }
 
@@ -39,6 +40,7 @@ void note_drop_text(struct note *note)
 void note_destroy(struct note *note)
 {
 	note_drop_text(note);
+	note->lane->notifier->responses -= note->flags & NOTE_RESPONSE ? 1 : 0;
 	list_remove(&note->in_lane);
 	list_remove(&note->in_all);
 	list_remove(&note->in_done);
@@ -250,7 +252,15 @@ void notifier_add_to(struct request *req, const struct subscription *subscriptio
 
 void notifier_add_response(struct request *req, uint64_t lane, struct str target, struct str text)
 {
-	add(req, lane_get(&req->cse->notifier, lane, target), text, NOTE_FREE | NOTE_RESPONSE);
+	struct notifier *notifier = &req->cse->notifier;
+	struct lane *own = lane_get(notifier, lane, target);
+
+	if (notifier->responses < req->cse->config.most_deferrals) {
+		add(req, own, text, NOTE_FREE | NOTE_RESPONSE);
+		return;
+	}
+	lane_count_dropped(own, "too many results wait for their delivery");
+	lane_release(own);
 }
 
 /* ---- all lanes of a subscription ---- */

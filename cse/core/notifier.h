@@ -32,6 +32,7 @@ struct notifier {
 	struct loop_hook end_of_round;
 	bool is_posted, is_stopped;
 	size_t in_flight, doubtful_in_flight; /* messages; of those to targets that failed before */
+	size_t responses;		      /* notes that are answers to non-blocking requests */
 	size_t text_bytes;		      /* of notes kept in memory */
 	struct id_source random;
 	struct timer pause; /* while set, nothing is taken off: the store has failed */

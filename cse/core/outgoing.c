@@ -104,14 +104,9 @@ static struct str common_release(const struct cse *cse, struct str theirs, struc
 {
 	struct str rest = str_of(cse->config.releases), best = {0}, last = {0};
 
-	while (rest.ptr) {
-		struct str item = str_split(&rest, ',');
-
-		while (item.len && item.ptr[0] == ' ')
-			item = str_from(item, 1);
-		if (item.len && is_listed(theirs, item, arena))
+	for (struct str item = str_next_item(&rest); item.ptr; item = str_next_item(&rest))
+		if (is_listed(theirs, item, arena))
 			best = item;
-	}
 	while (catalog_next_string(&theirs, &last))
 		;
 	return best.ptr ? best : last;
@@ -120,14 +115,10 @@ static struct str common_release(const struct cse *cse, struct str theirs, struc
 /* Of a receiver that does not say what it knows: release 3, whose text is followed here, if it is served. */
 static struct str own_release(const struct cse *cse)
 {
-	struct str rest = str_of(cse->config.releases), item = {0}, last = {0};
+	struct str rest = str_of(cse->config.releases), item, last = {0};
 
-	while (rest.ptr && !str_eq(item, STR("3"))) {
-		item = str_split(&rest, ',');
-		while (item.len && item.ptr[0] == ' ')
-			item = str_from(item, 1);
+	while ((item = str_next_item(&rest)).ptr && !str_eq(last, STR("3")))
 		last = item;
-	}
 	return last;
 }
 

@@ -290,16 +290,6 @@ static void compile_list(struct pool *pool, struct value set, struct rule_list *
 	}
 }
 
-static struct value parse(struct str json, struct doc *doc, struct arena *arena)
-{
-	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
-	struct decode_error error;
-
-	if (!json.ptr || json_decode(json, &limits, arena, doc, &error) != 0)
-		return (struct value){0};
-	return doc_root(doc);
-}
-
 static struct policy *compile(struct pool *pool, struct value privileges, struct value self)
 {
 	struct policy *policy;
@@ -313,15 +303,14 @@ static struct policy *compile(struct pool *pool, struct value privileges, struct
 
 struct policy *policy_create(struct str privileges, struct str self, const struct home *home)
 {
-	struct doc docs[2];
 	struct arena arena;
 	struct pool pool = {.arena = &arena, .home = home};
 	struct value first, second;
 	struct policy *policy;
 
 	arena_init(&arena);
-	first = parse(privileges, &docs[0], &arena);
-	second = parse(self, &docs[1], &arena);
+	first = json_own(privileges, &arena);
+	second = json_own(self, &arena);
 	compile(&pool, first, second);
 	pool.block = xmalloc(pool.used);
 	policy = compile(&pool, first, second);

@@ -32,15 +32,12 @@ static unsigned count_ids(struct value list)
 /* Keeps the identifiers in one block behind the set, as the text has them but unescaped. */
 static void read_ids(struct policy_set *set, struct str list)
 {
-	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
-	struct decode_error error;
 	struct arena arena;
 	struct value root;
-	struct doc doc;
 
 	arena_init(&arena);
-	if (json_decode(list, &limits, &arena, &doc, &error) == 0) {
-		root = doc_root(&doc);
+	root = json_own(list, &arena);
+	if (!value_is_absent(root)) {
 		set->ids = xzalloc((count_ids(root) + 1) * (sizeof(*set->ids) + sizeof(*set->members)));
 		set->members = (void *)(set->ids + count_ids(root) + 1);
 		for (struct value v = count_ids(root) ? value_first(root) : (struct value){0}; !value_is_absent(v);

@@ -3,13 +3,7 @@
 
 static bool lists(struct str list, struct str etag)
 {
-	while (list.ptr) {
-		struct str item = str_split(&list, ',');
-
-		while (item.len && (item.ptr[0] == ' ' || item.ptr[0] == '\t'))
-			item = str_from(item, 1);
-		while (item.len && (item.ptr[item.len - 1] == ' ' || item.ptr[item.len - 1] == '\t'))
-			item.len--;
+	for (struct str item = str_next_item(&list); item.ptr; item = str_next_item(&list)) {
 		if (str_eq(item, STR("*")))
 			return true;
 		if (item.len >= 2 && item.ptr[0] == '"' && str_eq(str_make(item.ptr + 1, item.len - 2), etag))

@@ -106,6 +106,7 @@ struct request {
 	bool is_own;		   /* the CSE asks for itself */
 	bool is_parked;		   /* it waits for something, and holds nothing of the tree */
 	uint64_t deferred;	   /* key of the <request> that it is performed for; 0: none */
+	bool wants_no_response;	   /* the response type is noResponse */
 	bool is_consented;	   /* the subscriber of a blocking update has said yes */
 	uint64_t held_key;	   /* of the resource whose UPDATE it is that is held back */
 	struct verified *verified; /* notification targets that have been asked; NULL: none */

@@ -126,17 +126,6 @@ struct str structured_address(struct request *req, const struct resource *resour
 	return str_make(address, len);
 }
 
-static struct value decode(struct request *req, struct str json)
-{
-	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
-	struct doc *doc = arena_zalloc(&req->arena, sizeof(*doc));
-	struct decode_error error;
-
-	if (json_decode(json, &limits, &req->arena, doc, &error) != 0)
-		return (struct value){0};
-	return doc_root(doc);
-}
-
 static bool same(struct value object, struct str name, struct str text)
 {
 	struct value member = value_is_absent(object) ? object : value_member(object, name);
@@ -159,12 +148,12 @@ static void print_member(struct strbuf *out, bool *first, struct str name, struc
 static struct str modified_attributes(struct request *req, const struct type_def *type, struct str before,
 				      struct str after)
 {
-	struct value asked = value_first(doc_root(&req->doc)), old = {0}, new = decode(req, after);
+	struct value asked = value_first(doc_root(&req->doc)), old = {0}, new = json_own(after, &req->arena);
 	struct strbuf *out = &req->cse->scratch;
 	bool first = true;
 
 	if (before.ptr)
-		old = decode(req, before);
+		old = json_own(before, &req->arena);
 	strbuf_clear(out);
 	print_root(out, type);
 	strbuf_add_char(out, '{');
@@ -181,7 +170,7 @@ static struct str modified_attributes(struct request *req, const struct type_def
 
 struct value first_member(struct request *req, struct str json)
 {
-	return value_first(decode(req, json));
+	return value_first(json_own(json, &req->arena));
 }
 
 /* The object of attributes within a representation: {"m2m:cnt":{...}} -> {...}. */

@@ -38,18 +38,15 @@ static int64_t time_member(struct value object, struct str name, struct arena *a
 
 struct resource *resource_from_row(struct cse *cse, uint64_t key, struct str text, struct arena *arena)
 {
-	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
-	struct value attributes, hidden, tag;
+	struct value root = json_own(text, arena), attributes, hidden, tag;
 	const struct type_def *type;
-	struct decode_error error;
 	struct resource *resource;
 	struct str object;
-	struct doc doc;
 
-	if (json_decode(text, &limits, arena, &doc, &error) != 0 || value_type(doc_root(&doc)) != VALUE_OBJECT)
+	if (value_is_absent(root) || value_type(root) != VALUE_OBJECT)
 		return NULL;
-	attributes = value_first(doc_root(&doc));
-	hidden = value_member(doc_root(&doc), STR("_"));
+	attributes = value_first(root);
+	hidden = value_member(root, STR("_"));
 	if (value_is_absent(attributes) || value_is_absent(hidden))
 		return NULL;
 	type = schema_type_by_root(cse->schema, value_name(attributes));

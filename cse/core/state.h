@@ -32,9 +32,10 @@ struct cse {
 	struct outgoings outgoings;
 	struct notifier notifier;
 	struct list gatherings;
-	struct list held;     /* blocking requests whose time is later: non_blocking.c */
-	struct map deferrals; /* requests acknowledged and not performed yet: non_blocking.c */
-	struct map blocks;    /* resources whose UPDATE is held back: blocking.c */
+	struct list held;      /* blocking requests whose time is later: non_blocking.c */
+	size_t deferral_count; /* resources that stand for a non-blocking request */
+	struct map deferrals;  /* requests acknowledged and not performed yet: non_blocking.c */
+	struct map blocks;     /* resources whose UPDATE is held back: blocking.c */
 	struct expiry_heap expiries;
 	struct sweeper {
 		struct timer timer;
@@ -52,6 +53,15 @@ struct cse {
 	struct map pending;    /* (originator, request identifier) of requests in work */
 	struct strbuf scratch; /* for one function's use at a time */
 	char fault[200];       /* of cse_check */
+};
+
+/* TS-0004 6.3.4.2.6 */
+enum response_type {
+	RESPONSE_NON_BLOCKING_SYNCH = 1,
+	RESPONSE_NON_BLOCKING_ASYNCH = 2,
+	RESPONSE_BLOCKING = 3,
+	RESPONSE_FLEX_BLOCKING = 4,
+	RESPONSE_NONE = 5,
 };
 
 /* The procedure, one step after the other; steps[] in dispatcher.c names them. */
@@ -76,6 +86,8 @@ enum rsc perform_notify(struct request *req);
 /* Recv-6.4 of a NOTIFY. */
 enum rsc check_notification(struct request *req);
 
+/* For maps by originator and request identifier. */
+uint64_t request_hash(const struct cse *cse, struct str from, struct str identifier);
 /* Runs the steps from req->step on and finishes the request. */
 void dispatch(struct request *req);
 /* Back to the state before the first step, keeping the primitive, and through the procedure again. */

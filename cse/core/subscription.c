@@ -204,19 +204,15 @@ static void read_targets(struct reader *reader, struct subscription *subscriptio
 
 void subscription_compile(struct subscription *subscription, struct cse *cse, struct resource *resource)
 {
-	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
 	struct reader reader = {.schema = cse->schema};
-	struct decode_error error;
-	struct doc doc;
 
 	subscription_finish(subscription);
 	*subscription = (struct subscription){.resource = resource};
 	/* No text grows by being unescaped. */
 	subscription->texts = reader.room = xmalloc(resource->text.len + 1);
 	arena_init(&reader.arena);
-	if (json_decode(arena_join(&reader.arena, STR("{"), resource->text, STR("}")), &limits, &reader.arena, &doc,
-			&error) == 0) {
-		reader.object = doc_root(&doc);
+	reader.object = json_own(arena_join(&reader.arena, STR("{"), resource->text, STR("}")), &reader.arena);
+	if (!value_is_absent(reader.object)) {
 		read_criteria(&reader, subscription);
 		read_policies(&reader, subscription);
 		read_targets(&reader, subscription);

@@ -40,16 +40,13 @@ static void remember(struct request *req, struct resource *resource)
 /* The stored representation as attributes by row. */
 static enum rsc stored_attrs(struct request *req, const struct resource *resource, struct attrs *attrs)
 {
-	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
-	struct doc *doc = arena_zalloc(&req->arena, sizeof(*doc));
-	struct decode_error error;
-	struct str object = arena_join(&req->arena, STR("{"), resource->text, STR("}"));
+	struct value root = json_own(arena_join(&req->arena, STR("{"), resource->text, STR("}")), &req->arena);
 
-	if (json_decode(object, &limits, &req->arena, doc, &error) != 0)
-		return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "stored representation: %s", error.message);
+	if (value_is_absent(root))
+		return req_fail(req, RSC_INTERNAL_SERVER_ERROR, "the stored representation is damaged");
 	attrs->type = resource->type;
 	attrs->value = arena_zalloc(&req->arena, resource->type->attr_count * sizeof(struct value));
-	for (struct value v = value_first(doc_root(doc)); !value_is_absent(v); v = value_next(doc_root(doc), v)) {
+	for (struct value v = value_first(root); !value_is_absent(v); v = value_next(root, v)) {
 		int row = schema_row(req->cse->schema, resource->type, value_name(v));
 
 		if (row >= 0)

@@ -3,15 +3,6 @@
 #include "cse/core/state.h"
 #include "schemas/timestamp.h"
 
-/* TS-0004 6.3.4.2.6 */
-enum response_type {
-	RESPONSE_NON_BLOCKING_SYNCH = 1,
-	RESPONSE_NON_BLOCKING_ASYNCH = 2,
-	RESPONSE_BLOCKING = 3,
-	RESPONSE_FLEX_BLOCKING = 4,
-	RESPONSE_NONE = 5,
-};
-
 static enum rsc decode_operation(struct request *req)
 {
 	int64_t op;
@@ -75,28 +66,12 @@ static enum rsc check_times(struct request *req)
 	return RSC_NONE;
 }
 
-/* Is value one member of a comma separated list? */
-static bool listed(const char *list, struct str value)
-{
-	struct str rest = str_of(list);
-
-	while (rest.ptr) {
-		struct str item = str_split(&rest, ',');
-
-		while (item.len && item.ptr[0] == ' ')
-			item = str_from(item, 1);
-		if (item.len && str_eq(item, value))
-			return true;
-	}
-	return false;
-}
-
 static enum rsc check_release(struct request *req)
 {
 	struct str release = req->param[PARAM_releaseVersionIndicator];
 
 	/* An absent one is treated as the oldest release served: docs/interop.md. */
-	if (release.ptr && !listed(req->cse->config.releases, release))
+	if (release.ptr && !str_has_item(str_of(req->cse->config.releases), release))
 		return req_fail(req, RSC_RELEASE_VERSION_NOT_SUPPORTED,
 				"releaseVersionIndicator (rvi): \"%.*s\" is not served; served: %s", STR_ARG(release),
 				req->cse->config.releases);
@@ -251,7 +226,7 @@ static bool is_due_later(const struct request *req, int64_t *due_us)
 {
 	return request_has(req, PARAM_operationExecutionTime) &&
 	       timestamp_parse_abs_rel(req->param[PARAM_operationExecutionTime], req->received_us, due_us) == 0 &&
-	       *due_us > req->received_us;
+	       *due_us > clock_wall_us(req->cse->clock);
 }
 
 /* Recv-2.0. A flexible request is performed at once unless its time is later. */
@@ -262,6 +237,7 @@ enum rsc check_response_type(struct request *req)
 	if (request_has(req, PARAM_responseType) && (str_to_i64(req->param[PARAM_responseType], &type) != 0 ||
 						     type < RESPONSE_NON_BLOCKING_SYNCH || type > RESPONSE_NONE))
 		return req_fail(req, RSC_BAD_REQUEST, "responseType (rt): must be a number from 1 to 5");
+	req->wants_no_response = type == RESPONSE_NONE;
 	if (req->response_targets.ptr && type != RESPONSE_NON_BLOCKING_ASYNCH && type != RESPONSE_FLEX_BLOCKING)
 		return req_fail(req, RSC_BAD_REQUEST,
 				"responseType (rt): targets for the result go with nonBlockingRequestAsynch");

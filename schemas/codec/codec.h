@@ -26,6 +26,9 @@ struct decode_error {
 WARN_UNUSED int json_decode(struct str text, const struct decode_limits *limits, struct arena *arena, struct doc *doc,
 			    struct decode_error *error);
 
+/* The root of what this CSE has printed itself: no limits. Absent if it is no JSON (or ptr is NULL). */
+struct value json_own(struct str text, struct arena *arena);
+
 /* What a document is. */
 enum codec_form {
 	CODEC_CONTENT,	/* an object with one member, a resource or another root: {"m2m:cnt":{...}} */

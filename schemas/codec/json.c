@@ -509,3 +509,14 @@ int json_decode(struct str text, const struct decode_limits *limits, struct aren
 	*doc = (struct doc){text, s.tokens, s.count};
 	return 0;
 }
+
+struct value json_own(struct str text, struct arena *arena)
+{
+	static const struct decode_limits limits = {.bytes = SIZE_MAX, .depth = 255, .tokens = UINT32_MAX};
+	struct doc *doc = arena_zalloc(arena, sizeof(*doc));
+	struct decode_error error;
+
+	if (!text.ptr || json_decode(text, &limits, arena, doc, &error) != 0)
+		return (struct value){0};
+	return doc_root(doc);
+}
