@@ -250,7 +250,7 @@ def rule_header_names_are_read_in_any_case():
 
 def rule_repeated_primitive_headers_are_refused_but_the_connection_lives():
     with Server() as server, server.connect() as client:
-        for line in ("X-M2M-Origin: C1", "X-M2M-RI: 1", "X-M2M-RVI: 3", "X-M2M-OT: 20200101T000000"):
+        for line in ("X-M2M-Origin: C1", "X-M2M-RI: 1", "X-M2M-RVI: 3", "X-M2M-OT: 20200101T000000", "X-M2M-RTU: http://a/"):
             response = client.ask(get("/echo", line, line))
             assert response.status == 400 and "twice" in response.why()
         assert client.ask(post("{}", "Content-Type: application/json")).status == 400

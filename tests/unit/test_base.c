@@ -34,6 +34,21 @@ static void str_split_gives_each_part_and_then_nothing(void **state)
 	assert_null(rest.ptr);
 }
 
+static void str_next_item_passes_over_blanks_and_empty_items(void **state)
+{
+	struct str rest = STR(" a ,,\tb c,  ");
+
+	(void)state;
+	assert_true(str_eq(str_next_item(&rest), STR("a")));
+	assert_true(str_eq(str_next_item(&rest), STR("b c")));
+	assert_null(str_next_item(&rest).ptr);
+	assert_null(str_next_item(&rest).ptr);
+	assert_true(str_has_item(STR("2a, 3,4"), STR("3")));
+	assert_false(str_has_item(STR("2a, 3,4"), STR("2")));
+	assert_false(str_has_item(STR(","), STR("")));
+	assert_false(str_has_item((struct str){0}, STR("a")));
+}
+
 static void str_numbers_are_exact_64_bit(void **state)
 {
 	uint64_t u;
@@ -688,6 +703,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(str_split_gives_each_part_and_then_nothing),
+		cmocka_unit_test(str_next_item_passes_over_blanks_and_empty_items),
 		cmocka_unit_test(str_numbers_are_exact_64_bit),
 		cmocka_unit_test(str_numbers_refuse_anything_else),
 		cmocka_unit_test(str_hash_depends_on_every_byte_and_the_seed),
