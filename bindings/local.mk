@@ -1,8 +1,14 @@
 # bindings: protocols; libbindings.a.
 noinst_LIBRARIES += libbindings.a
+BINDING_LIBS = $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(COAP_LIBS) $(MQTT_LIBS) $(WEBSOCKET_LIBS)
 libbindings_a_SOURCES = \
 	bindings/guard.c bindings/guard.h \
+	bindings/media.c bindings/media.h bindings/media.def \
+	bindings/primitive.c bindings/primitive.h \
+	bindings/refusal.c bindings/refusal.h \
 	bindings/registry.c bindings/registry.def bindings/registry.h \
+	bindings/target.c bindings/target.h bindings/query.def \
+	bindings/transcoder.c bindings/transcoder.h \
 	bindings/http/chunked.c bindings/http/chunked.h \
 	bindings/http/client.c bindings/http/client.h \
 	bindings/http/connection.c bindings/http/connection.h \
@@ -12,11 +18,8 @@ libbindings_a_SOURCES = \
 	bindings/http/input.c bindings/http/input.h \
 	bindings/http/listener.c bindings/http/listener.h \
 	bindings/http/mapping.c bindings/http/mapping.h \
-	bindings/http/media.c bindings/http/media.h bindings/http/media.def \
 	bindings/http/origin.c bindings/http/origin.h \
 	bindings/http/outbound.c bindings/http/outbound.h \
 	bindings/http/reply.c bindings/http/reply.h \
 	bindings/http/response.c bindings/http/response.h \
-	bindings/http/route.c bindings/http/route.h \
-	bindings/http/target.c bindings/http/target.h bindings/http/query.def \
-	bindings/http/transcoder.c bindings/http/transcoder.h
+	bindings/http/route.c bindings/http/route.h

@@ -1,12 +1,12 @@
 /* registry: the rows of registry.def as a table. */
 #include "bindings/registry.h"
 
-#define BINDING(name) extern const struct binding binding_##name;
+#define BINDING(name, key) extern const struct binding binding_##name;
 #include "bindings/registry.def"
 #undef BINDING
 
 static const struct binding *const bindings[] = {
-#define BINDING(name) &binding_##name,
+#define BINDING(name, key) &binding_##name,
 #include "bindings/registry.def"
 #undef BINDING
 };

@@ -20,7 +20,7 @@ copse_SOURCES = \
 	cse/verify.c
 # From the top floor down.
 copse_LDADD = libbindings.a libresources.a libcore.a libstore.a libschemas.a libbase.a \
-	$(HTTP_PARSER_LIBS) $(CURL_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(INIH_LIBS) \
+	$(BINDING_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(INIH_LIBS) \
 	$(XML_LIBS) $(CBOR_LIBS) -lm
 
 man1_MANS = copse.1

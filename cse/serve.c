@@ -12,12 +12,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define BINDING(name) extern const struct binding binding_##name;
+#define BINDING(name, key) extern const struct binding binding_##name;
 #include "bindings/registry.def"
 #undef BINDING
 
 static const struct binding *const bindings[] = {
-#define BINDING(name) &binding_##name,
+#define BINDING(name, key) &binding_##name,
 #include "bindings/registry.def"
 #undef BINDING
 };
@@ -123,11 +123,11 @@ void command_cse_config(const struct config *config, const char *points_of_acces
 	};
 }
 
-/* Every binding has a section of its name with a key listen; one that listens nowhere is left out. */
+/* Every binding has a section of its name with a key for where it is served; one that is nowhere is left out. */
 static const char *listen_of(const struct config *config, size_t binding)
 {
 	const char *const listens[] = {
-#define BINDING(name) config->name##_listen,
+#define BINDING(name, key) config->name##_##key,
 #include "bindings/registry.def"
 #undef BINDING
 	};
@@ -135,10 +135,27 @@ static const char *listen_of(const struct config *config, size_t binding)
 	return listens[binding];
 }
 
-static bool is_loopback(const char *listen)
+/* "127.0.0.1:8080", "mqtt://localhost:1883" */
+static bool is_loopback(struct str place)
 {
-	return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
-	       strncmp(listen, "localhost:", 10) == 0;
+	const char *scheme = memmem(place.ptr, place.len, "://", 3);
+
+	if (scheme)
+		place = str_from(place, (size_t)(scheme + 3 - place.ptr));
+	return str_starts(place, STR("127.")) || str_starts(place, STR("[::1]")) || str_starts(place, STR("localhost"));
+}
+
+/* Do others than this machine reach it, by any binding? */
+static bool is_public(const struct config *config)
+{
+	for (size_t i = 0; i < BINDING_COUNT; i++) {
+		struct str rest = str_of(listen_of(config, i));
+
+		for (struct str place = str_next_item(&rest); place.ptr; place = str_next_item(&rest))
+			if (place.len && !is_loopback(place))
+				return true;
+	}
+	return false;
 }
 
 static struct binding_config binding_config_of(const struct server *server, size_t binding)
@@ -159,7 +176,7 @@ static struct binding_config binding_config_of(const struct server *server, size
 		.drain_timeout_ms = (unsigned)config->http_drain_timeout * 1000,
 		.trust_forwarded = config->http_trust_forwarded,
 		.networks = config->outgoing_networks,
-		.is_public = !is_loopback(config->http_listen),
+		.is_public = is_public(config),
 		.most_outgoing = (unsigned)config->outgoing_max_connections,
 		.outgoing_idle_ms = (unsigned)config->outgoing_idle_timeout * 1000,
 		.max_answer = config->outgoing_max_answer,

@@ -3,7 +3,7 @@
 
 # curl is for the lines that quickstart prints and README shows; ca-certificates for https to other hosts.
 BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkgconf libcjson-dev libsqlite3-dev libinih-dev libhttp-parser-dev
-	libcurl4-openssl-dev libxml2-dev libcbor-dev ca-certificates curl"
+	libcurl4-openssl-dev libxml2-dev libcbor-dev libcoap3-dev libmosquitto-dev libwebsockets-dev libssl-dev ca-certificates curl"
 # patch, dpkg-dev and the rest are for the tests of documents and of the package, systemd for that of the unit.
 TEST_PACKAGES="libcmocka-dev python3 python3-jsonschema libxml2-utils openssl git patch dpkg-dev debhelper lintian systemd"
 

@@ -5,7 +5,7 @@
 
 #include "bindings/http/dial.h"
 #include "bindings/http/origin.h"
-#include "bindings/http/transcoder.h"
+#include "bindings/transcoder.h"
 #include "cse/base/strbuf.h"
 #include "cse/core/binding.h"
 

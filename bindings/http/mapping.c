@@ -1,8 +1,9 @@
 /* mapping: methods, header fields and content of requests; status, header fields and content of answers. */
 #include "bindings/http/mapping.h"
 
-#include "bindings/http/media.h"
-#include "bindings/http/target.h"
+#include "bindings/media.h"
+#include "bindings/refusal.h"
+#include "bindings/target.h"
 
 /* ---- requests ---- */
 
@@ -44,7 +45,7 @@ static void map_content(const struct head *head, struct str body, struct request
 	enum operation op;
 
 	if (text.ptr && media_parse(text, &type) < 0 && counts)
-		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type is malformed");
+		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type is malformed");
 	op = operation_of(head->parser.method, type.resource_type.ptr);
 	set_operation(req, op);
 	if (type.resource_type.ptr)
@@ -54,9 +55,9 @@ static void map_content(const struct head *head, struct str body, struct request
 	req->content = arena_copy(&req->arena, body);
 	req->codec = type.media ? type.media->codec : NULL;
 	if (!text.ptr)
-		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type is missing");
+		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type is missing");
 	else if (!type.media || !(type.media->operations & OP_BIT(op)))
-		target_refuse(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type %.*s is not understood here",
+		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type %.*s is not understood here",
 			      type.type.len < 80 ? (int)type.type.len : 80, type.type.ptr);
 }
 
@@ -75,9 +76,9 @@ static void map_field(struct request *req, enum field field, struct str value)
 	if (def->parameter == PARAM_COUNT || (field == FIELD_tokens && is_scheme(value)))
 		return;
 	if (request_has(req, def->parameter))
-		target_refuse(req, RSC_BAD_REQUEST, "%" STR_FMT " is given twice", STR_ARG(def->text));
+		refusal_note(req, RSC_BAD_REQUEST, "%" STR_FMT " is given twice", STR_ARG(def->text));
 	else if (!str_is_utf8(value))
-		target_refuse(req, RSC_BAD_REQUEST, "%" STR_FMT " is malformed UTF-8", STR_ARG(def->text));
+		refusal_note(req, RSC_BAD_REQUEST, "%" STR_FMT " is malformed UTF-8", STR_ARG(def->text));
 	else
 		request_set(req, def->parameter, arena_copy(&req->arena, value));
 }
@@ -90,9 +91,9 @@ static void map_response_targets(const struct head *head, struct request *req)
 	if (!head_has(head, FIELD_response_targets))
 		return;
 	if (head->repeated >> FIELD_response_targets & 1)
-		target_refuse(req, RSC_BAD_REQUEST, "X-M2M-RTU is given twice");
+		refusal_note(req, RSC_BAD_REQUEST, "X-M2M-RTU is given twice");
 	else if (!str_is_utf8(value))
-		target_refuse(req, RSC_BAD_REQUEST, "X-M2M-RTU is malformed UTF-8");
+		refusal_note(req, RSC_BAD_REQUEST, "X-M2M-RTU is malformed UTF-8");
 	else
 		req->response_targets = arena_copy(&req->arena, value);
 }
@@ -121,7 +122,7 @@ static void map_conditions(const struct head *head, struct request *req)
 	if (head_has(head, FIELD_if_match))
 		req->accept_etag = joined_field(head, FIELD_if_match, &req->arena);
 	if (head_has(head, FIELD_if_none_match) && !is_read)
-		target_refuse(req, RSC_BAD_REQUEST, "If-None-Match is served with GET and HEAD only");
+		refusal_note(req, RSC_BAD_REQUEST, "If-None-Match is served with GET and HEAD only");
 }
 
 /* A page in a browser on this machine can have its own name point here (DNS rebinding); only then is Host a name of the
@@ -165,13 +166,13 @@ void mapping_request(const struct head *head, struct str body, const struct bind
 	for (unsigned i = 0; i < head->field_count; i++)
 		map_field(req, head->fields[i].field, head_str(head, head->fields[i].value));
 	if (head->repeated >> FIELD_content_type & 1)
-		target_refuse(req, RSC_BAD_REQUEST, "Content-Type is given twice");
+		refusal_note(req, RSC_BAD_REQUEST, "Content-Type is given twice");
 	target_map(req, head_str(head, head->target), str_of(config->root), config->schema);
 	map_content(head, body, req);
 	map_conditions(head, req);
 	map_response_targets(head, req);
 	if (!exchange->is_acceptable)
-		target_refuse(req, RSC_NOT_ACCEPTABLE, "Accept takes none of the types that are served");
+		refusal_note(req, RSC_NOT_ACCEPTABLE, "Accept takes none of the types that are served");
 	keep_exchange(head, req, exchange);
 }
 

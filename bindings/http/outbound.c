@@ -2,8 +2,8 @@
 #include "bindings/http/outbound.h"
 
 #include "bindings/http/head.h"
-#include "bindings/http/media.h"
-#include "bindings/http/target.h"
+#include "bindings/media.h"
+#include "bindings/target.h"
 
 #include <stdio.h>
 

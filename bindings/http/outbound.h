@@ -4,7 +4,7 @@
 
 #include "bindings/http/reply.h"
 #include "bindings/http/route.h"
-#include "bindings/http/transcoder.h"
+#include "bindings/transcoder.h"
 #include "cse/core/binding.h"
 
 /* Puts head and content of the request into out, whose former contents are dropped. cse_id: this CSE's. 0, or -1 and

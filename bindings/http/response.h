@@ -2,8 +2,8 @@
 #ifndef BINDINGS_HTTP_RESPONSE_H
 #define BINDINGS_HTTP_RESPONSE_H
 
-#include "bindings/http/media.h"
-#include "bindings/http/transcoder.h"
+#include "bindings/media.h"
+#include "bindings/transcoder.h"
 #include "cse/base/clock.h"
 #include "cse/base/strbuf.h"
 #include "schemas/status.h"

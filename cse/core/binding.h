@@ -24,6 +24,7 @@ struct hop {
 	struct str url;	  /* of the point of access, or of a target that is a URL; without `ct` */
 	/* As in struct request; ptr NULL: absent. PARAM_to is absent where the URL itself is the target. */
 	struct str param[PARAM_COUNT];
+	struct str entity;	  /* the AE-ID or CSE-ID of whom it is for; empty: whoever is at the URL */
 	struct str content;	  /* canonical JSON of the Content parameter; empty: none */
 	struct str serialization; /* "json", "xml" or "cbor": what the receiver wants */
 	int64_t timeout_us;	  /* from send to the whole answer */
@@ -80,7 +81,7 @@ struct binding {
 	void (*cancel)(struct binding_state *state, struct hop *hop);
 };
 
-/* registry.def rows: BINDING(name) -> extern const struct binding binding_<name>. */
+/* registry.def rows: BINDING(name, key) -> extern const struct binding binding_<name>. */
 
 /* Hands a filled request over. reply may be called before this returns. */
 void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct request *req, void *arg), void *arg);

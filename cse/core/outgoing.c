@@ -254,6 +254,7 @@ static void fill_hop_to_entity(struct outgoing *out, const struct resource *reso
 
 	fill_hop(out, arena_copy(&out->arena, common_release(cse, releases, &out->arena)));
 	out->hop.param[PARAM_to] = arena_printf(&out->arena, "%s/%.*s", cse->config.id, STR_ARG(resource->id));
+	out->hop.entity = arena_copy(&out->arena, resource->id);
 	out->hop.serialization =
 		arena_copy(&out->arena, chosen_serialization(registered(cse, resource, ATTR_contentSerialization)));
 }

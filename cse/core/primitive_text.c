@@ -85,7 +85,8 @@ void print_response_primitive(struct strbuf *out, const struct request *req, str
 
 	strbuf_add_char(out, '{');
 	print_number(out, name_short(schema, ATTR_responseStatusCode), req->answer.rsc);
-	print_string(out, name_short(schema, ATTR_requestIdentifier), req->param[PARAM_requestIdentifier]);
+	if (request_has(req, PARAM_requestIdentifier))
+		print_string(out, name_short(schema, ATTR_requestIdentifier), req->param[PARAM_requestIdentifier]);
 	if (req->answer.content.len) {
 		print_name(out, name_short(schema, ATTR_primitiveContent));
 		strbuf_add_str(out, req->answer.content);

@@ -2,7 +2,7 @@
  * expressions over labels. Each line is one request target. */
 #include "tests/fuzz/fuzz.h"
 
-#include "bindings/http/target.h"
+#include "bindings/target.h"
 #include "cse/core/filter.h"
 #include "cse/core/state.h"
 #include "tests/fuzz/small_cse.h"

@@ -228,7 +228,7 @@ void small_cse_open(struct small_cse *small)
 	small->requests = 0;
 	small->has_jumped = false;
 	arena_init(&small->arena);
-	if (world_init(&small->world, shared_schema(), &none, false, false, NULL, NULL) != 0)
+	if (world_init(&small->world, shared_schema(), &none, false, (struct world_binding){0}, NULL, NULL) != 0)
 		fuzz_give_up("world", STR(""), small->world.message);
 	small_cse_run(small, STR(tree));
 	FUZZ_HOLDS(cse_resource_count(small->world.cse) == RESOURCES_OF_TREE);

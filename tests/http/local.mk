@@ -4,7 +4,7 @@ http_test_server_SOURCES = \
 	tests/http/http_test_server.c \
 	tests/http/fake_core.c tests/http/fake_core.h \
 	tests/unit/tables.c tests/unit/tables.h
-http_test_server_LDADD = libbindings.a libschemas.a libbase.a $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
+http_test_server_LDADD = libbindings.a libschemas.a libbase.a $(BINDING_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
 TESTS += tests/http/test_http_raw.py
 EXTRA_DIST += tests/http/test_http_raw.py tests/http/raw.py
 
@@ -14,6 +14,6 @@ http_test_client_SOURCES = \
 	tests/http/http_test_client.c \
 	tests/http/fake_core.c tests/http/fake_core.h \
 	tests/unit/tables.c tests/unit/tables.h
-http_test_client_LDADD = libbindings.a libschemas.a libbase.a $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
+http_test_client_LDADD = libbindings.a libschemas.a libbase.a $(BINDING_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
 TESTS += tests/http/test_http_client.py
 EXTRA_DIST += tests/http/test_http_client.py tests/http/sink.py

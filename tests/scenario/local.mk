@@ -10,7 +10,7 @@ test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scen
 	tests/scenario/torture.c tests/scenario/torture.h \
 	tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h
 test_scenarios_LDADD = libresources.a libbindings.a libcore.a libstore.a libschemas.a libbase.a \
-	$(HTTP_PARSER_LIBS) $(CURL_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
+	$(BINDING_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
 EXTRA_DIST += tests/scenario/README.md tests/scenario/cells.txt tests/scenario/codes.txt tests/scenario/skips.txt tests/scenario/unseen.txt \
 	tests/scenario/access.scn tests/scenario/addressing.scn tests/scenario/container.scn tests/scenario/cse_base.scn tests/scenario/discovery.scn tests/scenario/result_content_children.scn \
 	tests/scenario/etag.scn tests/scenario/groups.scn tests/scenario/limits.scn tests/scenario/expiration.scn tests/scenario/http.scn tests/scenario/instance.scn \

@@ -319,13 +319,19 @@ static void open_scenario(struct parser *parser, struct str title)
 	parser->behind_group = NULL;
 }
 
-/* `only http`: takes the other transport (or store) away. */
+/* `only http`: leaves the other transports (or stores) out. */
 static void parse_only(struct parser *parser, struct cursor *cursor)
 {
 	static const struct {
 		const char *word;
-		unsigned removed;
-	} words[] = {{"core", ON_HTTP}, {"http", ON_CORE}, {"memory", ON_SQLITE}, {"sqlite", ON_MEMORY}};
+		unsigned kept, kind;
+	} words[] = {
+		{"core", ON_CORE, ON_TRANSPORTS},	    {"http", ON_HTTP, ON_TRANSPORTS},
+		{"coap", ON_COAP, ON_TRANSPORTS},	    {"mqtt", ON_MQTT, ON_TRANSPORTS},
+		{"memory", ON_MEMORY, ON_STORES},	    {"sqlite", ON_SQLITE, ON_STORES},
+		{"websocket", ON_WEBSOCKET, ON_TRANSPORTS},
+	};
+	unsigned kept = 0, kinds = 0;
 
 	while (!cursor_at_end(cursor)) {
 		struct str word = cursor_word(cursor);
@@ -333,13 +339,15 @@ static void parse_only(struct parser *parser, struct cursor *cursor)
 
 		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 			if (str_eq(word, str_of(words[i].word))) {
-				parser->scenario->where &= ~words[i].removed;
+				kept |= words[i].kept;
+				kinds |= words[i].kind;
 				known = true;
 			}
 		}
 		if (!known)
-			cursor_fail(cursor, "only core, http, memory or sqlite");
+			cursor_fail(cursor, "only core, http, coap, mqtt, websocket, memory or sqlite");
 	}
+	parser->scenario->where &= kept | ~kinds;
 }
 
 static void parse_config(struct parser *parser, struct cursor *cursor)
@@ -370,7 +378,7 @@ static void add_statement(struct parser *parser, struct cursor *cursor, struct s
 	if (statement->kind == STATEMENT_RESTART)
 		parser->scenario->where &= ~(unsigned)ON_MEMORY;
 	if (statement->kind == STATEMENT_TOGETHER) {
-		parser->scenario->where &= ~(unsigned)ON_HTTP;
+		parser->scenario->where &= ~(unsigned)ON_TRANSPORTS | ON_CORE;
 		parser->behind_group = parser->next_statement;
 		parser->next_statement = &statement->inner;
 	}

@@ -75,8 +75,8 @@ static void torture_one(struct session *session, const struct scenario_file *fil
 	unsigned stride = session->options.stride, turn = session->scenarios;
 	struct strbuf failure = {0};
 
-	if (strchr(transport->name, '+')) /* another serialization asks nothing else of the store */
-		return;
+	if (strchr(transport->name, '+') || (transport->binding && !transport->is_http))
+		return; /* another serialization or protocol asks nothing else of the store */
 	session->scenarios++;
 
 	if (stride > 1 && turn % PLACES_IN_TURN) /* the cases are spread over the places as well */

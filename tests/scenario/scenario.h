@@ -81,7 +81,18 @@ struct statement {
 	struct expectation expect;
 };
 
-enum { ON_CORE = 1, ON_HTTP = 2, ON_MEMORY = 4, ON_SQLITE = 8, ON_ALL = 15 };
+enum {
+	ON_CORE = 1,
+	ON_HTTP = 2,
+	ON_COAP = 4,
+	ON_MQTT = 8,
+	ON_WEBSOCKET = 16,
+	ON_TRANSPORTS = ON_CORE | ON_HTTP | ON_COAP | ON_MQTT | ON_WEBSOCKET,
+	ON_MEMORY = 32,
+	ON_SQLITE = 64,
+	ON_STORES = ON_MEMORY | ON_SQLITE,
+	ON_ALL = ON_TRANSPORTS | ON_STORES,
+};
 
 struct setting {
 	struct setting *next;

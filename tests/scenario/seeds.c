@@ -1,7 +1,7 @@
 /* seeds: see seeds.h. */
 #include "tests/scenario/seeds.h"
 
-#include "bindings/http/target.h"
+#include "bindings/target.h"
 
 #include <stdio.h>
 

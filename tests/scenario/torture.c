@@ -214,7 +214,7 @@ bool torture_judges(struct run *run, const struct statement *statement, const st
 void torture_begins(struct run *run, bool is_alone)
 {
 	struct torture *torture = run->torture;
-	bool settles = is_alone && !run->transport->is_http && !run->world.sink.hanging_count;
+	bool settles = is_alone && !run->transport->binding && !run->world.sink.hanging_count;
 
 	if (settles)
 		world_settle(&run->world);
@@ -359,7 +359,7 @@ bool torture_scenario(const struct run *like, struct schema *schema, bool sqlite
 		      struct tally *tally, struct strbuf *failure)
 {
 	struct torture_facts facts = {0};
-	struct cases cases = {like, schema, sqlite, !like->transport->is_http, stride, offset, &facts, tally, failure};
+	struct cases cases = {like, schema, sqlite, !like->transport->binding, stride, offset, &facts, tally, failure};
 	struct torture first = {
 		.strain = {.passing = ALL_PASS, .failures = 1, .without_cache = cases.without_cache},
 		.is_first = true,
@@ -371,7 +371,7 @@ bool torture_scenario(const struct run *like, struct schema *schema, bool sqlite
 	if (!ok)
 		STRBUF_LIT(failure, "with nothing failing\n");
 	ok = ok && torture_calls(&cases);
-	if (ok && !like->transport->is_http && sqlite)
+	if (ok && !like->transport->binding && sqlite)
 		ok = torture_limits(&cases);
 	free(facts.codes);
 	return ok;

@@ -35,6 +35,7 @@ struct reply {
 
 struct transport {
 	const char *name;
+	const char *binding; /* NULL: none is needed */
 	bool is_http;
 	bool asks;		   /* by Accept, for answers in its serialization */
 	const struct codec *codec; /* what contents travel in; NULL: they do not travel */

@@ -250,7 +250,7 @@ static void client_ready(struct loop_fd *watch, uint32_t events)
 
 static int connect_to(struct world *world)
 {
-	const char *address = world->http_binding->address(world->http), *port = strrchr(address, ':');
+	const char *address = world->binding->address(world->binding_state), *port = strrchr(address, ':');
 	struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	int64_t number;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -407,6 +407,6 @@ struct str reply_header(const struct reply *reply, struct str name)
 	return (struct str){0};
 }
 
-const struct transport transport_http = {"http", true, false, &codec_json, perform_http};
-const struct transport transport_http_xml = {"http+xml", true, true, &codec_xml, perform_http};
-const struct transport transport_http_cbor = {"http+cbor", true, true, &codec_cbor, perform_http};
+const struct transport transport_http = {"http", "http", true, false, &codec_json, perform_http};
+const struct transport transport_http_xml = {"http+xml", "http", true, true, &codec_xml, perform_http};
+const struct transport transport_http_cbor = {"http+cbor", "http", true, true, &codec_cbor, perform_http};

@@ -149,11 +149,11 @@ static bool wants_failing_store(const struct scenario *scenario)
 	return false;
 }
 
-static int open_http(struct world *world)
+static int open_binding(struct world *world)
 {
 	const struct binding_config config = {
 		.schema = world->schema,
-		.listen = "127.0.0.1:0",
+		.listen = world->wanted.listen ? world->wanted.listen : "127.0.0.1:0",
 		.root = "",
 		.cors_origins = "",
 		.max_body = 1 << 20,
@@ -165,13 +165,13 @@ static int open_http(struct world *world)
 		.drain_timeout_ms = 5000,
 	};
 
-	world->http_binding = binding_find("http");
-	if (!world->http_binding) {
-		snprintf(world->message, sizeof(world->message), "there is no HTTP binding");
+	world->binding = binding_find(world->wanted.name);
+	if (!world->binding) {
+		snprintf(world->message, sizeof(world->message), "there is no binding %s", world->wanted.name);
 		return -1;
 	}
-	return world->http_binding->open(world->cse, world->loop, &config, &world->http, world->message,
-					 sizeof(world->message));
+	return world->binding->open(world->cse, world->loop, &config, &world->binding_state, world->message,
+				    sizeof(world->message));
 }
 
 static int open_store(struct world *world)
@@ -194,7 +194,7 @@ static int open_store(struct world *world)
 	return 0;
 }
 
-static int open_once(struct world *world, bool http)
+static int open_once(struct world *world)
 {
 	if (open_store(world) != 0)
 		return -1;
@@ -202,7 +202,7 @@ static int open_once(struct world *world, bool http)
 		     world->message, sizeof(world->message)) != 0)
 		return -1;
 	cse_add_binding(world->cse, &binding_sink, (struct binding_state *)(void *)&world->sink);
-	if (http && open_http(world) != 0)
+	if (world->wanted.name && open_binding(world) < 0)
 		return -1;
 	world_settle(world);
 	return 0;
@@ -214,8 +214,8 @@ static void close_all(struct world *world)
 		world_settle(world);
 		cse_remove_bindings(world->cse);
 	}
-	if (world->http)
-		world->http_binding->close(world->http);
+	if (world->binding_state)
+		world->binding->close(world->binding_state);
 	if (world->cse)
 		cse_close(world->cse);
 	if (world->store) {
@@ -223,20 +223,20 @@ static void close_all(struct world *world)
 			store_faulty_left(world->store, &world->strain.passing, &world->strain.failures);
 		world->store->ops->close(world->store);
 	}
-	world->http = NULL;
+	world->binding_state = NULL;
 	world->cse = NULL;
 	world->store = NULL;
 }
 
 /* A start that the store has failed is tried once more. */
-static int open_all(struct world *world, bool http)
+static int open_all(struct world *world)
 {
 	unsigned failures = world->strain.failures;
 
-	if (open_once(world, http) == 0)
+	if (open_once(world) == 0)
 		return 0;
 	close_all(world);
-	return world->is_strained && world->strain.failures < failures ? open_once(world, http) : -1;
+	return world->is_strained && world->strain.failures < failures ? open_once(world) : -1;
 }
 
 /* Without a trace only what an operator must act on is shown, and not even that where the store fails on purpose. */
@@ -252,8 +252,8 @@ static int open_log(struct world *world, FILE *trace)
 	return 0;
 }
 
-int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http,
-	       const struct strain *strain, FILE *log)
+int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite,
+	       struct world_binding wanted, const struct strain *strain, FILE *log)
 {
 	const char *base = getenv("TMPDIR");
 
@@ -263,6 +263,7 @@ int world_init(struct world *world, struct schema *schema, const struct scenario
 	world->loop = loop_create(&world->clock);
 	sink_init(&world->sink, world->loop);
 	world->schema = schema;
+	world->wanted = wanted;
 	world->is_strained = strain != NULL;
 	if (strain)
 		world->strain = *strain;
@@ -281,26 +282,22 @@ int world_init(struct world *world, struct schema *schema, const struct scenario
 			return -1;
 		}
 	}
-	return open_all(world, http);
+	return open_all(world);
 }
 
 int world_restart(struct world *world, int64_t down_us)
 {
-	bool http = world->http != NULL;
-
 	close_all(world);
 	clock_advance(&world->clock, down_us);
-	return open_all(world, http);
+	return open_all(world);
 }
 
 int world_crash(struct world *world)
 {
-	bool http = world->http != NULL;
-
 	store_faulty_set(world->store, 0, UINT32_MAX, ERROR_IO);
 	close_all(world);
 	world->strain.failures = 0;
-	return open_all(world, http);
+	return open_all(world);
 }
 
 void world_rest(struct world *world)

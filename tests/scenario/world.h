@@ -1,4 +1,4 @@
-/* world: one CSE on a virtual clock with a store of its own, and the HTTP binding on the same loop if asked for. */
+/* world: one CSE on a virtual clock with a store of its own, and a binding on the same loop if asked for. */
 #ifndef TESTS_SCENARIO_WORLD_H
 #define TESTS_SCENARIO_WORLD_H
 
@@ -14,6 +14,12 @@ struct strain {
 	bool without_cache;	     /* every instance is read from the store */
 };
 
+/* The binding that is opened beside the CSE. */
+struct world_binding {
+	const char *name;   /* NULL: none */
+	const char *listen; /* NULL: a free port of loopback */
+};
+
 struct world {
 	struct clock clock;
 	struct loop *loop;
@@ -22,24 +28,25 @@ struct world {
 	struct cse_config config;
 	struct store *store, *inner; /* inner: what a failing store wraps */
 	struct cse *cse;
-	const struct binding *http_binding;
-	struct binding_state *http; /* NULL: not opened */
-	struct arena arena;	    /* strings of the configuration */
-	char directory[64];	    /* of the database; empty: the store is in memory */
-	char message[300];	    /* what could not be opened */
-	FILE *silence;		    /* where expected errors are logged */
-	bool is_patient;	    /* time passes while an answer is waited for */
-	struct sink sink;	    /* targets of notifications */
-	bool may_fail;		    /* the store is wrapped so that it can be made to fail */
+	struct world_binding wanted;
+	const struct binding *binding;
+	struct binding_state *binding_state; /* NULL: not opened */
+	struct arena arena;		     /* strings of the configuration */
+	char directory[64];		     /* of the database; empty: the store is in memory */
+	char message[300];		     /* what could not be opened */
+	FILE *silence;			     /* where expected errors are logged */
+	bool is_patient;		     /* time passes while an answer is waited for */
+	struct sink sink;		     /* targets of notifications */
+	bool may_fail;			     /* the store is wrapped so that it can be made to fail */
 	bool is_strained;
 	struct strain strain;
 };
 
 enum { WORLD_START_S = 1767225600 }; /* 2026-01-01T00:00:00Z, where every scenario begins */
 
-/* strain: NULL: none. 0, or -1 and world->message; world_finish either way. */
-int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite, bool http,
-	       const struct strain *strain, FILE *log);
+/* strain: NULL: none. wanted lives as long as the world. 0, or -1 and world->message; world_finish either way. */
+int world_init(struct world *world, struct schema *schema, const struct scenario *scenario, bool sqlite,
+	       struct world_binding wanted, const struct strain *strain, FILE *log);
 void world_finish(struct world *world);
 /* Closes everything down to the store and opens it again after down_us. 0, or -1 and world->message. */
 int world_restart(struct world *world, int64_t down_us);

@@ -1,33 +1,9 @@
 /* target: every percent escape is decoded once, per segment or query member, after the text was split. */
-#include "bindings/http/target.h"
+#include "bindings/target.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include "bindings/refusal.h"
 
 enum { CONDITIONS_MAX = 256 };
-
-/* Input that is quoted may be cut inside a character. */
-static void make_ascii(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text >= 0x80 || (unsigned char)*text < ' ')
-			*text = '?';
-}
-
-void target_refuse(struct request *req, enum rsc code, const char *format, ...)
-{
-	char why[200];
-	va_list args;
-
-	if (req->refused != RSC_NONE)
-		return;
-	va_start(args, format);
-	vsnprintf(why, sizeof(why), format, args);
-	va_end(args);
-	make_ascii(why);
-	req->refused = code;
-	req->refused_why = arena_cstr(&req->arena, str_of(why));
-}
 
 /* ---- percent escapes ---- */
 
@@ -116,7 +92,7 @@ static void map_path(struct request *req, struct str path)
 		const char *wrong = add_segment(&to, str_split(&rest, '/'));
 
 		if (wrong) {
-			target_refuse(req, RSC_BAD_REQUEST, "path: %s", wrong);
+			refusal_note(req, RSC_BAD_REQUEST, "path: %s", wrong);
 			return;
 		}
 		if (rest.ptr)
@@ -153,7 +129,7 @@ static bool is_query_parameter(enum parameter parameter)
 {
 	switch (parameter) {
 #define QUERY(name) case PARAM_##name:
-#include "bindings/http/query.def"
+#include "bindings/query.def"
 #undef QUERY
 		return true;
 	default:
@@ -169,9 +145,9 @@ static struct str decode_text(struct request *req, struct str in, const char *wh
 	struct str decoded = str_make(text, len > 0 ? (size_t)len : 0);
 
 	if (len < 0)
-		target_refuse(req, RSC_BAD_REQUEST, "query: bad percent escape in %s", what);
+		refusal_note(req, RSC_BAD_REQUEST, "query: bad percent escape in %s", what);
 	else if (has_control(decoded, "\t\r\n") || !str_is_utf8(decoded))
-		target_refuse(req, RSC_BAD_REQUEST, "query: control byte or malformed UTF-8 in %s", what);
+		refusal_note(req, RSC_BAD_REQUEST, "query: control byte or malformed UTF-8 in %s", what);
 	else
 		return decoded;
 	return str_make(NULL, 0);
@@ -184,7 +160,7 @@ static void add_condition(struct request *req, enum condition tag, struct str na
 	if (!text.ptr)
 		return;
 	if (req->filter.count == CONDITIONS_MAX) {
-		target_refuse(req, RSC_BAD_REQUEST, "query: more than %d filter conditions", CONDITIONS_MAX);
+		refusal_note(req, RSC_BAD_REQUEST, "query: more than %d filter conditions", CONDITIONS_MAX);
 		return;
 	}
 	req->filter.items[req->filter.count++] = (struct filter_item){tag, name, text};
@@ -205,7 +181,7 @@ static void map_condition(struct request *req, enum condition tag, struct str na
 	bool is_many = condition_defs[tag].kind.is_list;
 
 	if (!is_many && has_condition(req, tag)) {
-		target_refuse(req, RSC_BAD_REQUEST, "query: %" STR_FMT " is given twice", STR_ARG(name));
+		refusal_note(req, RSC_BAD_REQUEST, "query: %" STR_FMT " is given twice", STR_ARG(name));
 		return;
 	}
 	if (!is_many || tag == FILTER_semanticsFilter || tag == FILTER_labelsQuery) {
@@ -223,7 +199,7 @@ static void map_parameter(struct request *req, enum parameter parameter, struct 
 	struct str text;
 
 	if (request_has(req, parameter)) {
-		target_refuse(req, RSC_BAD_REQUEST, "query: %s is given twice", def->short_name);
+		refusal_note(req, RSC_BAD_REQUEST, "query: %s is given twice", def->short_name);
 		return;
 	}
 	text = decode_text(req, in, def->short_name);
@@ -258,8 +234,8 @@ static void map_pair(struct request *req, struct str pair, const struct schema *
 	else if (is_attribute(name, schema))
 		add_condition(req, FILTER_COUNT, name, value);
 	else
-		target_refuse(req, RSC_BAD_REQUEST, "query: unknown name %.*s", name.len < 60 ? (int)name.len : 60,
-			      name.ptr);
+		refusal_note(req, RSC_BAD_REQUEST, "query: unknown name %.*s", name.len < 60 ? (int)name.len : 60,
+			     name.ptr);
 }
 
 static unsigned count_members(struct str query)
@@ -299,9 +275,9 @@ void target_map(struct request *req, struct str target, struct str root, const s
 	struct str query = strip_authority(target), path = str_split(&query, '?');
 
 	if (has_foreign_byte(target))
-		target_refuse(req, RSC_BAD_REQUEST, "request target has a byte that must be percent-escaped");
+		refusal_note(req, RSC_BAD_REQUEST, "request target has a byte that must be percent-escaped");
 	else if (!strip_root(&path, root))
-		target_refuse(req, RSC_NOT_FOUND, "path is outside of what is served");
+		refusal_note(req, RSC_NOT_FOUND, "path is outside of what is served");
 	else
 		map_path(req, str_from(path, 1));
 	map_query(req, query, schema);
@@ -347,7 +323,7 @@ void target_add_query(struct strbuf *out, const struct str *param)
 {
 	static const enum parameter parameters[] = {
 #define QUERY(name) PARAM_##name,
-#include "bindings/http/query.def"
+#include "bindings/query.def"
 #undef QUERY
 	};
 	struct str attribute = param[PARAM_to];

@@ -1,6 +1,6 @@
 /* media: Content-Type and Accept (RFC 7231 3.1.1, 5.3.2; TS-0009 6.4.2, 6.4.3). */
-#ifndef BINDINGS_HTTP_MEDIA_H
-#define BINDINGS_HTTP_MEDIA_H
+#ifndef BINDINGS_MEDIA_H
+#define BINDINGS_MEDIA_H
 
 #include "cse/base/str.h"
 #include "schemas/codec/codec.h"

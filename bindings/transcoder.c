@@ -1,5 +1,5 @@
 /* transcoder: see transcoder.h. */
-#include "bindings/http/transcoder.h"
+#include "bindings/transcoder.h"
 
 enum { KEPT_BYTES = 256 * 1024 }; /* larger memory is not kept */
 

@@ -1,5 +1,5 @@
 /* media: the types of media.def, and the grammar around them. */
-#include "bindings/http/media.h"
+#include "bindings/media.h"
 
 #include "schemas/primitive.h"
 
@@ -16,7 +16,7 @@ static const struct media_def media_defs[] = {
 #define NEVER false
 #define MEDIA(text, codec, operations, is_vendor, in_answers)                                                          \
 	{{(text), sizeof(text) - 1}, &codec_##codec, operations, is_vendor, in_answers},
-#include "bindings/http/media.def"
+#include "bindings/media.def"
 #undef MEDIA
 };
 

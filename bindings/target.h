@@ -1,6 +1,6 @@
 /* target: the request target (TS-0009 6.2.2): its path becomes To, its query becomes parameters and filter criteria. */
-#ifndef BINDINGS_HTTP_TARGET_H
-#define BINDINGS_HTTP_TARGET_H
+#ifndef BINDINGS_TARGET_H
+#define BINDINGS_TARGET_H
 
 #include "cse/base/strbuf.h"
 #include "cse/core/request.h"
@@ -8,9 +8,6 @@
 /* Fills To, query parameters and filter criteria of req from the target as received. root is the prefix to strip ("" or
  * "/x"). What is wrong becomes req->refused. */
 void target_map(struct request *req, struct str target, struct str root, const struct schema *schema);
-
-/* Notes the first refusal of a request; the sentence lives in the request's arena. */
-void target_refuse(struct request *req, enum rsc code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Adds the path under which a client gets the resource with the given To: the reverse of the mapping above. A
  * CSE-relative one is given in the SP-relative form of this CSE. */

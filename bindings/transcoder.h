@@ -1,7 +1,7 @@
 /* transcoder: contents from their canonical form to a serialization and back, with memory of its own that is used again
  * and again. Core does not know what a content travels as. */
-#ifndef BINDINGS_HTTP_TRANSCODER_H
-#define BINDINGS_HTTP_TRANSCODER_H
+#ifndef BINDINGS_TRANSCODER_H
+#define BINDINGS_TRANSCODER_H
 
 #include "cse/base/arena.h"
 #include "cse/base/strbuf.h"
