@@ -6,6 +6,7 @@ include tests/unit/local.mk
 include tests/store/local.mk
 include tests/scenario/local.mk
 include tests/http/local.mk
+include tests/peers/local.mk
 include tests/system/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk

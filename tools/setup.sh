@@ -4,8 +4,10 @@
 # curl is for the lines that quickstart prints and README shows; ca-certificates for https to other hosts.
 BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkgconf libcjson-dev libsqlite3-dev libinih-dev libhttp-parser-dev
 	libcurl4-openssl-dev libxml2-dev libcbor-dev libcoap3-dev libmosquitto-dev libwebsockets-dev libssl-dev ca-certificates curl"
-# patch, dpkg-dev and the rest are for the tests of documents and of the package, systemd for that of the unit.
-TEST_PACKAGES="libcmocka-dev python3 python3-jsonschema libxml2-utils openssl git patch dpkg-dev debhelper lintian systemd"
+# patch, dpkg-dev and their like are for the tests of documents and of the package, systemd for that of the unit; a broker,
+# clients, a recorder and a browser for those of the bindings.
+TEST_PACKAGES="libcmocka-dev python3 python3-jsonschema libxml2-utils openssl git patch dpkg-dev debhelper lintian systemd
+	mosquitto mosquitto-clients libcoap3-bin tshark chromium"
 
 say() {
 	printf '%s\n' "$*" >&2
@@ -48,6 +50,11 @@ need() {
 		say "apt-get update failed; trying with the lists that are there"
 	# shellcheck disable=SC2086
 	apt_install $missing || die "apt-get could not install:$missing"
+}
+
+# need_command COMMAND PACKAGE: installs the package unless there is such a command, whoever brought it.
+need_command() {
+	command -v "$1" >/dev/null 2>&1 || need "$2"
 }
 
 # configure_in DIR [ARGUMENT...]: configures DIR (below top) unless that was done with the same arguments.
