@@ -157,7 +157,7 @@ static int http_open(struct cse *cse, struct loop *loop, const struct binding_co
 		free(front);
 		return error;
 	}
-	error = listener_open(&front->listener, loop, config->listen, message, size);
+	error = listener_open(&front->listener, loop, "http.listen", "http", config->listen, message, size);
 	if (error < 0) {
 		client_close(&front->client);
 		free(front);

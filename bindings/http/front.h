@@ -4,7 +4,7 @@
 
 #include "bindings/http/client.h"
 #include "bindings/http/input.h"
-#include "bindings/http/listener.h"
+#include "bindings/listener.h"
 #include "bindings/http/response.h"
 #include "cse/core/binding.h"
 

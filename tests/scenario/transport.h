@@ -45,6 +45,7 @@ struct transport {
 };
 
 extern const struct transport transport_core, transport_http, transport_http_xml, transport_http_cbor;
+extern const struct transport transport_coap, transport_coap_xml, transport_coap_cbor;
 
 /* Over core only: a request that is under way while others are submitted. */
 struct flight {

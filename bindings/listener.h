@@ -1,6 +1,6 @@
 /* listener: the socket that takes connections. */
-#ifndef BINDINGS_HTTP_LISTENER_H
-#define BINDINGS_HTTP_LISTENER_H
+#ifndef BINDINGS_LISTENER_H
+#define BINDINGS_LISTENER_H
 
 #include "cse/base/loop.h"
 #include "cse/core/request.h"
@@ -13,10 +13,10 @@ struct listener {
 	char address[80]; /* "http://127.0.0.1:8080" */
 };
 
-/* Listens on "host:port" or "[host]:port"; accepted gets each connection's non-blocking descriptor. 0, or a negative
- * error and a sentence. */
-WARN_UNUSED int listener_open(struct listener *listener, struct loop *loop, const char *where, char *message,
-			      size_t size);
+/* Listens on "host:port" or "[host]:port"; accepted gets each connection's non-blocking descriptor. key ("http.listen")
+ * is for the message, scheme ("http") for the address. 0, or a negative error and a sentence. */
+WARN_UNUSED int listener_open(struct listener *listener, struct loop *loop, const char *key, const char *scheme,
+			      const char *where, char *message, size_t size);
 void listener_close(struct listener *listener);
 
 #endif
