@@ -146,14 +146,14 @@ static void request(struct small_cse *small, struct str line)
 	};
 	struct reply reply = {0};
 	struct flight flight;
-	struct str rest = line, op;
+	struct str rest = line;
 	const char *fault;
+	int64_t op;
 
 	while (rest.ptr)
 		set_field(&exchange, str_split(&rest, '\t'));
-	op = exchange.param[PARAM_operation];
-	if (op.len == 1 && op.ptr[0] >= '1' && op.ptr[0] <= '5')
-		exchange.op = (enum operation)(op.ptr[0] - '0');
+	if (str_to_i64(exchange.param[PARAM_operation], &op) == 0 && op >= OP_CREATE && op <= OP_NOTIFY)
+		exchange.op = (enum operation)op;
 	fault = core_submit(&small->world, &exchange, &small->arena, &reply, &flight);
 	if (!fault)
 		wait_for(small, &flight);

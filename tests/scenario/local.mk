@@ -3,7 +3,7 @@
 check_PROGRAMS += test_scenarios
 TESTS += test_scenarios tests/scenario/torture.sh
 dist_check_SCRIPTS += tests/scenario/torture.sh
-test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scenario/run.h tests/scenario/refusals.c \
+test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scenario/run.h tests/scenario/expect.c tests/scenario/refusals.c \
 	tests/scenario/parse.c tests/scenario/scenario.h tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c \
 	tests/scenario/answers.c tests/scenario/answers.h tests/scenario/seeds.c tests/scenario/seeds.h tests/scenario/world.c tests/scenario/world.h tests/scenario/transport.h tests/scenario/transport_core.c \
 	tests/scenario/transport_http.c tests/scenario/sink.c tests/scenario/sink.h tests/scenario/skips.c tests/scenario/skips.h \
