@@ -178,6 +178,7 @@ static struct binding_config binding_config_of(const struct server *server, size
 		.networks = config->outgoing_networks,
 		.is_public = is_public(config),
 		.most_outgoing = (unsigned)config->outgoing_max_connections,
+		.most_outgoing_to_one = (unsigned)config->outgoing_max_connections_per_host,
 		.outgoing_idle_ms = (unsigned)config->outgoing_idle_timeout * 1000,
 		.max_answer = config->outgoing_max_answer,
 		.ca_file = config->outgoing_ca_file,

@@ -52,11 +52,12 @@ struct binding_config {
 	/* Where it may connect to: comma separated networks (192.0.2.0/24, 2001:db8::/32); "" allows all but the
 	 * link-local, metadata, unspecified and multicast addresses where is_public is set. */
 	const char *networks;
-	bool is_public;		   /* the CSE listens beyond loopback */
-	unsigned most_outgoing;	   /* connections to other hosts at once */
-	unsigned outgoing_idle_ms; /* how long one of them is kept without use */
-	size_t max_answer;	   /* bytes of an answer's body; a larger one counts as none */
-	const char *ca_file;	   /* certificates of authorities that peers are believed by; "" for the system's */
+	bool is_public;		       /* the CSE listens beyond loopback */
+	unsigned most_outgoing;	       /* connections to other hosts at once */
+	unsigned most_outgoing_to_one; /* of them to one host and port */
+	unsigned outgoing_idle_ms;     /* how long one of them is kept without use */
+	size_t max_answer;	       /* bytes of an answer's body; a larger one counts as none */
+	const char *ca_file;	       /* certificates of authorities that peers are believed by; "" for the system's */
 };
 
 struct binding {

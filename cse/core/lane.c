@@ -174,26 +174,40 @@ static bool is_durable(const struct lane *lane, const struct note *note)
 	return !note->batch || commit_is_durable(lane->notifier->cse->committer, note->batch);
 }
 
-/* How many of the first notes are durable and batched, but no more than `most` and none created after until_us. */
-static unsigned count_batched(const struct lane *lane, uint64_t most, int64_t until_us)
+/* The first notes that may go as one message. */
+struct batch {
+	unsigned count;
+	bool is_full; /* no further one fits */
+};
+
+/* Those that are durable and batched, but no more than `most` and none created after until_us. All that is told, and
+ * with latestNotify that is one, stays below the size of a request, as far as it is not a single note that is larger.
+ */
+static struct batch first_batch(const struct lane *lane, const struct subscription *subscription, uint64_t most,
+				int64_t until_us)
 {
-	unsigned count = 0;
+	bool is_latest = subscription && subscription->is_latest;
+	size_t left = is_latest ? SIZE_MAX : lane->notifier->cse->config.decode.bytes;
+	struct batch batch = {0, false};
 
 	list_each (item, &lane->notes) {
 		const struct note *note = container_of(item, struct note, in_lane);
 
-		if (count == most || !(note->flags & NOTE_BATCHED) || note->created_us > until_us ||
+		if (batch.is_full || !(note->flags & NOTE_BATCHED) || note->created_us > until_us ||
 		    !is_durable(lane, note))
 			break;
-		count++;
+		if (batch.count && note->size >= left)
+			return (struct batch){batch.count, true};
+		left -= note->size < left ? note->size + 1 : left;
+		batch.is_full = ++batch.count == most;
 	}
-	return count;
+	return batch;
 }
 
 enum { LARGEST_BATCH = 1000 };
 
-/* A batch is full by its number or ends with its duration. Which notes belong to it follows from the notes alone, so
- * that a repetition, also after a restart, has the same ones. */
+/* A batch is full by its number or size, or ends with its duration. Which notes belong to it follows from the notes
+ * alone, so that a repetition, also after a restart, has the same ones. */
 static struct plan plan_batch(const struct lane *lane, const struct subscription *subscription)
 {
 	const struct cse *cse = lane->notifier->cse;
@@ -203,13 +217,13 @@ static struct plan plan_batch(const struct lane *lane, const struct subscription
 	int64_t duration_us = subscription->batch_duration_us ? subscription->batch_duration_us
 							      : cse->config.batch_duration_s * SECOND_US;
 	int64_t end_us = note_first(lane)->created_us + duration_us, now_us = clock_wall_us(cse->clock);
-	unsigned count;
+	struct batch batch;
 
 	if (!subscription->is_batched)
-		return (struct plan){PLAN_SEND, count_batched(lane, LARGEST_BATCH, INT64_MAX), 0};
-	count = count_batched(lane, number, end_us);
-	if (count == number || now_us >= end_us)
-		return (struct plan){PLAN_SEND, count, 0};
+		return (struct plan){PLAN_SEND, first_batch(lane, subscription, LARGEST_BATCH, INT64_MAX).count, 0};
+	batch = first_batch(lane, subscription, number, end_us);
+	if (batch.is_full || now_us >= end_us)
+		return (struct plan){PLAN_SEND, batch.count, 0};
 	return wait_for(end_us - now_us);
 }
 
@@ -297,7 +311,7 @@ static struct plan make_plan(struct lane *lane)
 	if (subscription && !(first->flags & NOTE_FREE))
 		return plan_by_policies(lane, subscription);
 	if (first->flags & NOTE_BATCHED)
-		return (struct plan){PLAN_SEND, count_batched(lane, LARGEST_BATCH, INT64_MAX), 0};
+		return (struct plan){PLAN_SEND, first_batch(lane, subscription, LARGEST_BATCH, INT64_MAX).count, 0};
 	return (struct plan){PLAN_SEND, 1, 0};
 }
 

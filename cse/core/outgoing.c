@@ -63,6 +63,17 @@ bool is_url(struct str target)
 	return target.len && memmem(target.ptr, target.len, "://", 3) != NULL;
 }
 
+enum rsc check_url(struct request *req, const char *what, struct str target)
+{
+	const char *slashes = is_url(target) ? memmem(target.ptr, target.len, "://", 3) : NULL;
+	struct str authority = slashes ? str_from(target, (size_t)(slashes - target.ptr) + 3) : STR("");
+
+	for (size_t i = 0; i < authority.len && !strchr("/?#", authority.ptr[i]); i++)
+		if (authority.ptr[i] == '@')
+			return req_fail(req, RSC_BAD_REQUEST, "%s: a URL with credentials is not accepted", what);
+	return RSC_NONE;
+}
+
 struct str url_without_serialization(struct str url, struct arena *arena, struct str *serialization)
 {
 	static const struct str key = {"ct=", 3};

@@ -189,6 +189,8 @@ static void set_option(struct binding_config *config, struct client *client, con
 	(void)!str_to_u64(value, &number);
 	if (str_eq(key, STR("most")))
 		config->most_outgoing = (unsigned)number;
+	else if (str_eq(key, STR("most_to_one")))
+		config->most_outgoing_to_one = (unsigned)number;
 	else if (str_eq(key, STR("idle_ms")))
 		config->outgoing_idle_ms = (unsigned)number;
 	else if (str_eq(key, STR("max_answer")))
@@ -213,6 +215,7 @@ int main(int argc, char **argv)
 		.max_connections = 10,
 		.networks = "",
 		.most_outgoing = 1000,
+		.most_outgoing_to_one = 1000,
 		.outgoing_idle_ms = 30000,
 		.max_answer = 65536,
 		.ca_file = "",

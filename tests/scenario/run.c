@@ -185,7 +185,7 @@ bool run_exchange(struct run *run, const struct statement *statement, const stru
 
 	memset(reply, 0, sizeof(*reply));
 	if (run->seeds)
-		seeds_note_request(run->seeds, run->seed_name, exchange);
+		seeds_note_request(run->seeds, run->seed_name, exchange, false);
 	if (run->torture)
 		torture_begins(run, true);
 	fault = run->transport->perform(run->transport, &run->world, exchange, &run->arena, reply);
@@ -249,7 +249,7 @@ static bool run_together(struct run *run, const struct statement *statement)
 		const char *fault = core_submit(&run->world, &c->exchange, &run->arena, &c->reply, &c->flight);
 
 		if (run->seeds)
-			seeds_note_request(run->seeds, run->seed_name, &c->exchange);
+			seeds_note_request(run->seeds, run->seed_name, &c->exchange, true);
 		if (fault)
 			return run_break(run, c->statement, "%s", fault);
 	}
@@ -332,7 +332,11 @@ static bool run_silence(struct run *run, const struct statement *statement)
 
 static bool run_sink(struct run *run, const struct statement *statement)
 {
-	return sink_set(&run->world.sink, node_text(statement->to, &run->variables), statement->name) == 0
+	struct str url = node_text(statement->to, &run->variables);
+
+	if (run->seeds && str_eq(url, STR("sink://a")))
+		seeds_note_setting(run->seeds, run->seed_name, "sink", statement->name);
+	return sink_set(&run->world.sink, url, statement->name) == 0
 		       ? true
 		       : run_fail(run, statement, "a target answers with a code, `hangs` or `refuses`");
 }
@@ -380,13 +384,23 @@ static bool run_peer(struct run *run, const struct statement *statement)
 	return true;
 }
 
-static bool run_clock(struct run *run, const struct statement *statement)
+static void note_setting(struct run *run, const char *setting, int64_t number)
 {
 	if (run->seeds)
-		seeds_note_clock(run->seeds, run->seed_name, statement->kind == STATEMENT_STEP_CLOCK,
-				 statement->number);
+		seeds_note_setting(run->seeds, run->seed_name, setting,
+				   arena_printf(&run->arena, "%lld", (long long)number));
+}
+
+static bool run_clock(struct run *run, const struct statement *statement)
+{
+	bool is_step = statement->kind == STATEMENT_STEP_CLOCK;
+
+	if (is_step)
+		note_setting(run, "wall", statement->number / 1000000);
+	else
+		note_setting(run, "advance", statement->number / 1000);
 	world_settle(&run->world); /* what is due before */
-	if (statement->kind == STATEMENT_STEP_CLOCK)
+	if (is_step)
 		clock_step_wall(&run->world.clock, statement->number);
 	else
 		clock_advance(&run->world.clock, statement->number);
@@ -417,6 +431,7 @@ static bool carry_out(struct run *run, const struct statement *statement)
 	case STATEMENT_REPEAT:
 		return run_repeat(run, statement);
 	case STATEMENT_STORE_FAILS:
+		note_setting(run, "fails", statement->number - 1);
 		if (!run->torture)
 			store_faulty_set(run->world.store, (unsigned)statement->number - 1, 1, ERROR_IO);
 		return true;
