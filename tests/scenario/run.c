@@ -256,6 +256,8 @@ static bool check_root(struct run *run, const struct statement *statement, struc
 static bool check_text_item(struct run *run, const struct item *item, const struct reply *reply,
 			    struct matching *matching)
 {
+	if (run->transport->needs_broker)
+		return true; /* the primitive alone travels */
 	switch (item->kind) {
 	case ITEM_LOCATION:
 		return match_text(run, matching, item->node, reply->location, "location");
@@ -605,7 +607,7 @@ bool run_scenario(struct run *run, struct schema *schema, bool sqlite)
 	run->variables = (struct variables){.arena = &run->arena};
 	run->peer.is_direct_loopback = true;
 	if (world_init(&run->world, schema, run->scenario, sqlite,
-		       (struct world_binding){.name = run->transport->binding},
+		       (struct world_binding){.name = run->transport->binding, .listen = run->listen},
 		       run->torture ? &run->torture->strain : NULL, run->trace) != 0) {
 		run->is_broken = true;
 		strbuf_addf(&run->failure, "%s:%u: %s\n", run->path, run->scenario->line, run->world.message);

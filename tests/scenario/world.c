@@ -350,6 +350,8 @@ static void remove_directory(const char *path)
 
 void world_finish(struct world *world)
 {
+	if (world->client)
+		world->end_client(world);
 	close_all(world);
 	sink_finish(&world->sink);
 	if (world->loop)
