@@ -23,3 +23,15 @@ libbindings_a_SOURCES = \
 	bindings/http/reply.c bindings/http/reply.h \
 	bindings/http/response.c bindings/http/response.h \
 	bindings/http/route.c bindings/http/route.h
+
+if WITH_MQTT
+libbindings_a_SOURCES += \
+	bindings/mqtt/approach.c bindings/mqtt/approach.h \
+	bindings/mqtt/broker.c bindings/mqtt/broker.h \
+	bindings/mqtt/cache.c bindings/mqtt/cache.h \
+	bindings/mqtt/inbound.c \
+	bindings/mqtt/mqtt.c bindings/mqtt/mqtt.h \
+	bindings/mqtt/outbound.c \
+	bindings/mqtt/rules.c bindings/mqtt/rules.h \
+	bindings/mqtt/topic.c bindings/mqtt/topic.h
+endif

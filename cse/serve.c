@@ -182,6 +182,17 @@ static struct binding_config binding_config_of(const struct server *server, size
 		.outgoing_idle_ms = (unsigned)config->outgoing_idle_timeout * 1000,
 		.max_answer = config->outgoing_max_answer,
 		.ca_file = config->outgoing_ca_file,
+		.mqtt = {.client_id = config->mqtt_client_id,
+			 .username = config->mqtt_username,
+			 .password_file = config->mqtt_password_file,
+			 .trusted = config->mqtt_trusted,
+			 .map = config->mqtt_map,
+			 .serves_admin = config->mqtt_admin,
+			 .is_version5 = config->mqtt_version == 1,
+			 .keep_alive_s = (unsigned)config->mqtt_keep_alive,
+			 .cache_time_s = (unsigned)config->mqtt_cache_time,
+			 .cache_bytes = config->mqtt_cache_size,
+			 .most_kept = config->mqtt_max_queue},
 	};
 }
 

@@ -58,6 +58,18 @@ struct binding_config {
 	unsigned outgoing_idle_ms;     /* how long one of them is kept without use */
 	size_t max_answer;	       /* bytes of an answer's body; a larger one counts as none */
 	const char *ca_file;	       /* certificates of authorities that peers are believed by; "" for the system's */
+	struct {
+		const char *client_id;		      /* "": C:: and the CSE-ID */
+		const char *username, *password_file; /* "": none */
+		const char *trusted; /* those of listen whose topics say truly who sends; comma separated */
+		const char *map;     /* rules for devices that know no oneM2M, comma separated */
+		bool serves_admin;   /* from a trusted broker */
+		bool is_version5;    /* else 3.1.1 */
+		unsigned keep_alive_s;
+		unsigned cache_time_s; /* how long answers are kept for requests that come again; 0: not at all */
+		size_t cache_bytes;
+		size_t most_kept; /* bytes that wait for one broker */
+	} mqtt;
 };
 
 struct binding {
@@ -96,6 +108,8 @@ struct log *cse_log(struct cse *cse);
 /* Limits for decoding, and the CSE's identity for Content-Location ("/id-in"). */
 const struct decode_limits *cse_decode_limits(const struct cse *cse);
 struct str cse_id(const struct cse *cse);
+/* Without the leading "//". */
+struct str cse_sp_id(const struct cse *cse);
 struct clock *cse_clock(struct cse *cse);
 
 #endif
