@@ -129,6 +129,11 @@ static bool is_listen(struct str text)
 	return host.len > 0 && !memchr(host.ptr, ':', host.len);
 }
 
+static bool is_listen_or_nothing(struct str text)
+{
+	return text.len == 0 || is_listen(text);
+}
+
 static bool is_root(struct str text)
 {
 	return text.len == 0 || (text.len > 1 && text.ptr[0] == '/' && text.ptr[text.len - 1] != '/' &&
