@@ -163,6 +163,7 @@ static int open_binding(struct world *world)
 		.body_timeout_ms = 30000,
 		.idle_timeout_ms = 60000,
 		.drain_timeout_ms = 5000,
+		.websocket = {.max_connections = 100, .most_in_work = 10, .max_backlog = 4 << 20},
 	};
 
 	world->binding = binding_find(world->wanted.name);
