@@ -248,7 +248,7 @@ static void client_ready(struct loop_fd *watch, uint32_t events)
 
 /* ---- the exchange ---- */
 
-static int connect_to(struct world *world)
+int transport_connect(struct world *world)
 {
 	const char *address = world->binding->address(world->binding_state), *port = strrchr(address, ':');
 	struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -380,7 +380,7 @@ static const char *perform_http(const struct transport *transport, struct world 
 	if (fault)
 		return fault;
 	fault = "cannot connect";
-	client.watch.fd = connect_to(world);
+	client.watch.fd = transport_connect(world);
 	if (client.watch.fd >= 0 && loop_watch(world->loop, &client.watch, EPOLLIN) == 0) {
 		http_parser_init(&client.parser, HTTP_RESPONSE);
 		client.parser.data = &client;
