@@ -3,6 +3,8 @@ noinst_LIBRARIES += libbindings.a
 BINDING_LIBS = $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(COAP_LIBS) $(MQTT_LIBS) $(WEBSOCKET_LIBS)
 libbindings_a_SOURCES = \
 	bindings/guard.c bindings/guard.h \
+	bindings/head.c bindings/head.h bindings/header.def \
+	bindings/listener.c bindings/listener.h \
 	bindings/media.c bindings/media.h bindings/media.def \
 	bindings/primitive.c bindings/primitive.h \
 	bindings/refusal.c bindings/refusal.h \
@@ -14,12 +16,33 @@ libbindings_a_SOURCES = \
 	bindings/http/connection.c bindings/http/connection.h \
 	bindings/http/dial.c bindings/http/dial.h \
 	bindings/http/front.c bindings/http/front.h \
-	bindings/http/head.c bindings/http/head.h bindings/http/header.def \
 	bindings/http/input.c bindings/http/input.h \
-	bindings/http/listener.c bindings/http/listener.h \
 	bindings/http/mapping.c bindings/http/mapping.h \
 	bindings/http/origin.c bindings/http/origin.h \
 	bindings/http/outbound.c bindings/http/outbound.h \
 	bindings/http/reply.c bindings/http/reply.h \
 	bindings/http/response.c bindings/http/response.h \
 	bindings/http/route.c bindings/http/route.h
+
+if WITH_MQTT
+libbindings_a_SOURCES += \
+	bindings/mqtt/approach.c bindings/mqtt/approach.h \
+	bindings/mqtt/broker.c bindings/mqtt/broker.h \
+	bindings/mqtt/cache.c bindings/mqtt/cache.h \
+	bindings/mqtt/inbound.c \
+	bindings/mqtt/mqtt.c bindings/mqtt/mqtt.h \
+	bindings/mqtt/outbound.c \
+	bindings/mqtt/rules.c bindings/mqtt/rules.h \
+	bindings/mqtt/topic.c bindings/mqtt/topic.h
+endif
+
+if WITH_WEBSOCKET
+libbindings_a_SOURCES += \
+	bindings/websocket/session.c bindings/websocket/session.h \
+	bindings/websocket/frames.c bindings/websocket/frames.h \
+	bindings/websocket/guest.c bindings/websocket/guest.h \
+	bindings/websocket/handshake.c bindings/websocket/handshake.h \
+	bindings/websocket/registree.c bindings/websocket/registree.h \
+	bindings/websocket/stream.c bindings/websocket/stream.h \
+	bindings/websocket/websocket.c bindings/websocket/websocket.h
+endif

@@ -58,8 +58,38 @@ struct lane *lane_get(struct notifier *notifier, uint64_t subscription, struct s
 	return lane;
 }
 
+static void forget_unreached(struct lane *lane)
+{
+	if (lane->is_unreached)
+		map_remove(&lane->notifier->unreached, &lane->unreached);
+	lane->is_unreached = false;
+}
+
+static void note_unreached(struct lane *lane, uint64_t registration)
+{
+	forget_unreached(lane);
+	if (!registration)
+		return;
+	map_add(&lane->notifier->unreached, &lane->unreached, registration);
+	lane->is_unreached = true;
+}
+
+void notifier_reached(struct notifier *notifier, uint64_t registration)
+{
+	struct map_node *node;
+
+	while ((node = map_first(&notifier->unreached, registration))) {
+		struct lane *lane = container_of(node, struct lane, unreached);
+
+		forget_unreached(lane);
+		lane->retry_at_us = 0;
+		lane_wake(lane);
+	}
+}
+
 void lane_destroy(struct lane *lane)
 {
+	forget_unreached(lane);
 	if (lane->is_sending)
 		outgoing_cancel(&lane->out);
 	loop_timer_cancel(lane->notifier->cse->loop, &lane->timer);
@@ -412,6 +442,7 @@ static void message_done(struct outgoing *out)
 	bool is_delivered = out->outcome == HOP_ANSWERED;
 
 	lane->is_sending = false;
+	note_unreached(lane, is_delivered ? 0 : out->registration);
 	if (!lane->is_waiting)
 		count_in_flight(lane, -1);
 	if (is_delivered) {

@@ -27,6 +27,7 @@ struct outgoing {
 	enum rsc rsc;	   /* if it was answered */
 	struct str answer; /* content of the answer; empty: none */
 	char reason[OUTGOING_REASON];
+	uint64_t registration; /* key of that of the entity it was for; 0: it was for none */
 
 	/* ---- of outgoing.c ---- */
 	struct list link; /* in cse->outgoings.complete, or .under_way */

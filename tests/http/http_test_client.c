@@ -9,7 +9,6 @@
  *   sync                                    prints sync
  *
  * For each hop that ends it prints: done ID OUTCOME RSC REASON ANSWER. At the end of input the rest is cancelled. */
-#include "bindings/registry.h"
 #include "tests/http/fake_core.h"
 #include "tests/unit/tables.h"
 
@@ -18,6 +17,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+extern const struct binding binding_http;
 
 struct client {
 	struct loop_fd input;
@@ -221,7 +222,7 @@ int main(int argc, char **argv)
 		.ca_file = "",
 	};
 	struct log log = {.level = LOG_WARN, .format = LOG_TEXT, .out = stderr};
-	struct client client = {.binding = binding_find("http"), .input = {readable, STDIN_FILENO}};
+	struct client client = {.binding = &binding_http, .input = {readable, STDIN_FILENO}};
 	char message[200];
 	struct cse *cse;
 

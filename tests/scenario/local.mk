@@ -8,7 +8,11 @@ test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scen
 	tests/scenario/answers.c tests/scenario/answers.h tests/scenario/seeds.c tests/scenario/seeds.h tests/scenario/world.c tests/scenario/world.h tests/scenario/transport.h tests/scenario/transport_core.c \
 	tests/scenario/transport_http.c tests/scenario/sink.c tests/scenario/sink.h tests/scenario/skips.c tests/scenario/skips.h \
 	tests/scenario/torture.c tests/scenario/torture.h \
-	tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h
+	tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h \
+	tests/scenario/broker.c tests/scenario/broker.h
+if WITH_MQTT
+test_scenarios_SOURCES += tests/scenario/transport_mqtt.c
+endif
 test_scenarios_LDADD = libresources.a libbindings.a libcore.a libstore.a libschemas.a libbase.a \
 	$(BINDING_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
 EXTRA_DIST += tests/scenario/README.md tests/scenario/cells.txt tests/scenario/codes.txt tests/scenario/skips.txt tests/scenario/unseen.txt \

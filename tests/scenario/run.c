@@ -469,7 +469,7 @@ bool run_scenario(struct run *run, struct schema *schema, bool sqlite)
 	run->variables = (struct variables){.arena = &run->arena};
 	run->peer.is_direct_loopback = true;
 	if (world_init(&run->world, schema, run->scenario, sqlite,
-		       (struct world_binding){.name = run->transport->binding},
+		       (struct world_binding){.name = run->transport->binding, .listen = run->listen},
 		       run->torture ? &run->torture->strain : NULL, run->trace) != 0) {
 		run->is_broken = true;
 		strbuf_addf(&run->failure, "%s:%u: %s\n", run->path, run->scenario->line, run->world.message);

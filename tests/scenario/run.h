@@ -13,6 +13,7 @@ struct run {
 	const char *path;
 	const struct scenario *scenario;
 	const struct transport *transport;
+	const char *listen; /* of the binding; NULL: a free port of loopback */
 	struct coverage *coverage;
 	struct skips *skips;
 	struct world world;

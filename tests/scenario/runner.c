@@ -1,11 +1,27 @@
 /* Runs scenario files in every combination of transport and store and prints TAP. README.md says how. */
 #include "resources/registry.h"
+#include "tests/scenario/broker.h"
 #include "tests/scenario/torture.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <unistd.h>
 
 enum { PLACES_IN_TURN = 11 }; /* no divisor of the number of places */
+
+static const struct place {
+	const struct transport *transport;
+	bool sqlite;
+	unsigned needs;
+} places[] = {
+	{&transport_core, false, ON_CORE | ON_MEMORY},	    {&transport_core, true, ON_CORE | ON_SQLITE},
+	{&transport_http, false, ON_HTTP | ON_MEMORY},	    {&transport_http, true, ON_HTTP | ON_SQLITE},
+	{&transport_http_xml, false, ON_HTTP | ON_MEMORY},  {&transport_http_cbor, false, ON_HTTP | ON_MEMORY},
+#ifdef WITH_MQTT
+	{&transport_mqtt, false, ON_MQTT | ON_MEMORY},	    {&transport_mqtt_xml, false, ON_MQTT | ON_MEMORY},
+	{&transport_mqtt_cbor, false, ON_MQTT | ON_MEMORY},
+#endif
+};
 
 struct options {
 	bool verbose;
@@ -27,6 +43,8 @@ struct session {
 	struct tap tap;
 	struct tally tally;
 	unsigned scenarios; /* tortured or left out */
+	struct broker_process broker;
+	unsigned worlds; /* that it has served */
 	struct options options;
 	struct arena arena;
 };
@@ -53,6 +71,10 @@ static void run_one(struct session *session, const struct scenario_file *file, c
 	};
 	bool ok;
 
+	if (transport->needs_broker)
+		run.listen = arena_printf(&session->arena, "mqtt://127.0.0.1:%u/s%u%c", session->broker.port,
+					  ++session->worlds, 0)
+				     .ptr;
 	snprintf(run.seed_name, sizeof(run.seed_name), "%.40s-%u", base_name(file->path), scenario->line);
 	ok = run_scenario(&run, session->schema, sqlite);
 
@@ -89,23 +111,27 @@ static void torture_one(struct session *session, const struct scenario_file *fil
 	strbuf_finish(&failure);
 }
 
+static bool is_chosen(const struct options *options, const struct place *place)
+{
+	return (place == places || !options->seeds) &&
+	       (!options->transport || strcmp(place->transport->name, options->transport) == 0);
+}
+
+/* Of all places that are chosen, does one need a broker? */
+static bool needs_broker(const struct options *options)
+{
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (places[i].transport->needs_broker && is_chosen(options, &places[i]) && !options->stride)
+			return true;
+	return false;
+}
+
 static void run_everywhere(struct session *session, const struct scenario_file *file, const struct scenario *scenario)
 {
-	static const struct {
-		const struct transport *transport;
-		bool sqlite;
-		unsigned needs;
-	} places[] = {
-		{&transport_core, false, ON_CORE | ON_MEMORY},	   {&transport_core, true, ON_CORE | ON_SQLITE},
-		{&transport_http, false, ON_HTTP | ON_MEMORY},	   {&transport_http, true, ON_HTTP | ON_SQLITE},
-		{&transport_http_xml, false, ON_HTTP | ON_MEMORY}, {&transport_http_cbor, false, ON_HTTP | ON_MEMORY},
-	};
-
 	if (session->options.title && !strstr(arena_cstr(&session->arena, scenario->title), session->options.title))
 		return;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if ((scenario->where & places[i].needs) == places[i].needs && (i == 0 || !session->options.seeds) &&
-		    (!session->options.transport || strcmp(places[i].transport->name, session->options.transport) == 0))
+		if ((scenario->where & places[i].needs) == places[i].needs && is_chosen(&session->options, &places[i]))
 			(session->options.stride ? torture_one : run_one)(session, file, scenario, places[i].transport,
 									  places[i].sqlite);
 }
@@ -250,6 +276,7 @@ int main(int argc, char **argv)
 			argv[0]);
 		return 2;
 	}
+	signal(SIGPIPE, SIG_IGN);	  /* libmosquitto writes to connections that may be gone */
 	setvbuf(stdout, NULL, _IOLBF, 0); /* of a run that dies, what went well before is seen */
 	arena_init(&session.arena);
 	session.schema = schema_create(types, count);
@@ -260,8 +287,13 @@ int main(int argc, char **argv)
 	coverage_init(&session.coverage, session.schema);
 	if (read_skips(&session) != 0)
 		return 2;
+	if (needs_broker(&session.options) && broker_start(&session.broker) != 0) {
+		broker_stop(&session.broker);
+		return 2;
+	}
 	int status = run_all(&session);
 
+	broker_stop(&session.broker);
 	if (session.options.stride)
 		printf("# %lu scenarios: %lu runs with a failing call of the store (in %lu not every call), %lu with a limit\n",
 		       session.tally.scenarios, session.tally.calls, session.tally.thinned, session.tally.limits);

@@ -37,6 +37,7 @@ struct transport {
 	const char *name;
 	const char *binding; /* NULL: none is needed */
 	bool is_http;
+	bool needs_broker;	   /* world_binding.listen is then its address, with a path of the world's own */
 	bool asks;		   /* by Accept, for answers in its serialization */
 	const struct codec *codec; /* what contents travel in; NULL: they do not travel */
 	/* NULL, or why there is no answer. */
@@ -44,7 +45,8 @@ struct transport {
 			       struct arena *arena, struct reply *reply);
 };
 
-extern const struct transport transport_core, transport_http, transport_http_xml, transport_http_cbor;
+extern const struct transport transport_core, transport_http, transport_http_xml, transport_http_cbor, transport_mqtt,
+	transport_mqtt_xml, transport_mqtt_cbor;
 
 /* Over core only: a request that is under way while others are submitted. */
 struct flight {

@@ -407,6 +407,17 @@ struct str reply_header(const struct reply *reply, struct str name)
 	return (struct str){0};
 }
 
-const struct transport transport_http = {"http", "http", true, false, &codec_json, perform_http};
-const struct transport transport_http_xml = {"http+xml", "http", true, true, &codec_xml, perform_http};
-const struct transport transport_http_cbor = {"http+cbor", "http", true, true, &codec_cbor, perform_http};
+const struct transport transport_http = {
+	.name = "http", .binding = "http", .is_http = true, .codec = &codec_json, .perform = perform_http};
+const struct transport transport_http_xml = {.name = "http+xml",
+					     .binding = "http",
+					     .is_http = true,
+					     .asks = true,
+					     .codec = &codec_xml,
+					     .perform = perform_http};
+const struct transport transport_http_cbor = {.name = "http+cbor",
+					      .binding = "http",
+					      .is_http = true,
+					      .asks = true,
+					      .codec = &codec_cbor,
+					      .perform = perform_http};

@@ -1,5 +1,5 @@
 /* listener: binding, accepting, and waiting for descriptors when there are none. */
-#include "bindings/http/listener.h"
+#include "bindings/listener.h"
 
 #include "cse/base/str.h"
 
@@ -129,7 +129,7 @@ static int open_first(const struct addrinfo *infos)
 	return fd;
 }
 
-static void describe(struct listener *listener)
+static void describe(struct listener *listener, const char *scheme)
 {
 	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
@@ -138,11 +138,11 @@ static void describe(struct listener *listener)
 	if (getsockname(listener->watch.fd, (struct sockaddr *)&address, &len) == 0)
 		getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
 			    NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(listener->address, sizeof(listener->address), strchr(host, ':') ? "http://[%s]:%s" : "http://%s:%s",
-		 host, port);
+	snprintf(listener->address, sizeof(listener->address), strchr(host, ':') ? "%s://[%s]:%s" : "%s://%s:%s",
+		 scheme, host, port);
 }
 
-static int open_address(const char *where, char *message, size_t size)
+static int open_address(const char *key, const char *where, char *message, size_t size)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *infos;
@@ -151,24 +151,25 @@ static int open_address(const char *where, char *message, size_t size)
 	int failed, fd;
 
 	if (split_address(where, host, sizeof(host), &port) < 0) {
-		snprintf(message, size, "http.listen %s: not of the form host:port or [host]:port", where);
+		snprintf(message, size, "%s %s: not of the form host:port or [host]:port", key, where);
 		return ERROR_FORMAT;
 	}
 	failed = getaddrinfo(host[0] ? host : NULL, port, &hints, &infos);
 	if (failed) {
-		snprintf(message, size, "http.listen %s: %s", where, gai_strerror(failed));
+		snprintf(message, size, "%s %s: %s", key, where, gai_strerror(failed));
 		return ERROR_FORMAT;
 	}
 	fd = open_first(infos);
 	freeaddrinfo(infos);
 	if (fd < 0)
-		snprintf(message, size, "http.listen %s: %s", where, error_text(fd));
+		snprintf(message, size, "%s %s: %s", key, where, error_text(fd));
 	return fd;
 }
 
-int listener_open(struct listener *listener, struct loop *loop, const char *where, char *message, size_t size)
+int listener_open(struct listener *listener, struct loop *loop, const char *scheme, const char *key, const char *where,
+		  char *message, size_t size)
 {
-	int fd = open_address(where, message, size), error;
+	int fd = open_address(key, where, message, size), error;
 
 	listener->loop = loop;
 	listener->pause = (struct timer){.fire = resume};
@@ -177,12 +178,12 @@ int listener_open(struct listener *listener, struct loop *loop, const char *wher
 		return fd;
 	error = loop_watch(loop, &listener->watch, EPOLLIN);
 	if (error < 0) {
-		snprintf(message, size, "http.listen %s: %s", where, error_text(error));
+		snprintf(message, size, "%s %s: %s", key, where, error_text(error));
 		close(fd);
 		listener->watch.fd = -1;
 		return error;
 	}
-	describe(listener);
+	describe(listener, scheme);
 	return 0;
 }
 
