@@ -4,3 +4,8 @@ if WITH_MQTT
 dist_check_SCRIPTS += tests/peers/test_mqtt.py
 TESTS += tests/peers/test_mqtt.py
 endif
+if WITH_WEBSOCKET
+TESTS += tests/peers/test_websocket.py
+endif
+dist_check_SCRIPTS += tests/peers/test_websocket.py
+EXTRA_DIST += tests/peers/websocket_client.py
