@@ -8,7 +8,7 @@ const WebSocket = require("ws");
 const [httpAt, coapAt, mqttAt, wsAt] = process.argv.slice(1);
 const CSE = "/id-in";
 const BASE = "cse-in";
-const TIMEOUT_MS = 20000;
+const TIMEOUT_MS = Number(process.env.TIMEOUT_MS || 20000);
 let counter = 0;
 const nextId = () => "x" + ++counter;
 
@@ -53,7 +53,7 @@ function overHttp(from, primitive) {
   });
 }
 
-const OPTION = { from: 279, rqi: 283, ty: 267, rvi: 271, rsc: 307 };
+const OPTION = { from: "279", rqi: "283", ty: "267", rvi: "271", rsc: "307" };
 function number(value) {
   return value < 256 ? Buffer.from([value]) : Buffer.from([value >> 8, value & 255]);
 }
@@ -66,7 +66,7 @@ function overCoap(from, primitive) {
     if (primitive.ty) sent.setOption(OPTION.ty, number(primitive.ty));
     if (primitive.pc) sent.setOption("Content-Format", "application/json");
     sent.on("response", (answer) => {
-      const rsc = answer.options.find((option) => Number(option.name) === OPTION.rsc);
+      const rsc = answer.options.find((option) => String(option.name) === OPTION.rsc);
       const text = answer.payload.toString();
       done({ rsc: rsc ? rsc.value.readUInt16BE(0) : 0, pc: text ? JSON.parse(text) : undefined });
     });
