@@ -335,5 +335,5 @@ int primitive_add_request(struct strbuf *out, const struct hop *hop, const struc
 	print_request_primitive(&json, schema, param, hop->content);
 	status = add_encoded(out, schema, CODEC_REQUEST, codec, strbuf_str(&json), arena, error);
 	strbuf_finish(&json);
-	return status;
+	return status < 0 ? -1 : 0;
 }
