@@ -115,6 +115,15 @@ static void a_wrapper_is_taken_as_well(void **state)
 	assert_str(primitive_identifier(fixture->schema, root, &fixture->arena), "x");
 }
 
+static void an_originator_that_is_null_is_none(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fill(fixture, "{\"op\":1,\"fr\":null}");
+	assert_int_equal(fixture->req.refused, RSC_NONE);
+	assert_null(fixture->req.param[PARAM_from].ptr);
+}
+
 static void assert_refused(struct fixture *fixture, const char *json, const char *words)
 {
 	fill(fixture, json);
@@ -129,7 +138,7 @@ static void what_has_another_form_is_refused_by_name(void **state)
 
 	assert_refused(fixture, "{\"op\":\"1\"}", "op");
 	assert_refused(fixture, "{\"to\":1}", "to");
-	assert_refused(fixture, "{\"fr\":null}", "fr");
+	assert_refused(fixture, "{\"fr\":1}", "fr");
 	assert_refused(fixture, "{\"da\":\"true\"}", "da");
 	assert_refused(fixture, "{\"grtm\":\"a\"}", "grtm");
 	assert_refused(fixture, "{\"grtm\":[\"a\",1]}", "grtm");
@@ -315,6 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(parameters_become_texts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_wrapper_is_taken_as_well, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_originator_that_is_null_is_none, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_has_another_form_is_refused_by_name, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(criteria_become_conditions_one_by_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(conditions_are_bounded, set_up, tear_down),
