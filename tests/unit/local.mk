@@ -85,3 +85,15 @@ check_PROGRAMS += test_guard
 TESTS += test_guard
 test_guard_SOURCES = tests/unit/test_guard.c
 test_guard_LDADD = libbindings.a libbase.a -lcmocka
+check_PROGRAMS += test_primitive
+TESTS += test_primitive
+binding_test_libraries = libbindings.a libcore.a libstore.a libschemas.a libbase.a \
+	-lcmocka $(BINDING_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm -lpthread
+test_primitive_SOURCES = tests/unit/test_primitive.c tests/unit/tables.c tests/unit/tables.h
+test_primitive_LDADD = $(binding_test_libraries)
+if WITH_MQTT
+check_PROGRAMS += test_mqtt
+TESTS += test_mqtt
+test_mqtt_SOURCES = tests/unit/test_mqtt.c tests/unit/tables.c tests/unit/tables.h
+test_mqtt_LDADD = $(binding_test_libraries)
+endif
