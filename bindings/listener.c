@@ -94,7 +94,7 @@ static int open_address(const char *key, const char *where, char *message, size_
 	return fd;
 }
 
-int listener_open(struct listener *listener, struct loop *loop, const char *key, const char *scheme, const char *where,
+int listener_open(struct listener *listener, struct loop *loop, const char *scheme, const char *key, const char *where,
 		  char *message, size_t size)
 {
 	int fd = open_address(key, where, message, size), error;

@@ -13,9 +13,9 @@ struct listener {
 	char address[80]; /* "http://127.0.0.1:8080" */
 };
 
-/* Listens on "host:port" or "[host]:port"; accepted gets each connection's non-blocking descriptor. key ("http.listen")
- * is for the message, scheme ("http") for the address. 0, or a negative error and a sentence. */
-WARN_UNUSED int listener_open(struct listener *listener, struct loop *loop, const char *key, const char *scheme,
+/* Listens on "host:port" or "[host]:port"; accepted gets each connection's non-blocking descriptor. scheme is that of
+ * the address, key what the configuration calls it ("http.listen"). 0, or a negative error and a sentence. */
+WARN_UNUSED int listener_open(struct listener *listener, struct loop *loop, const char *scheme, const char *key,
 			      const char *where, char *message, size_t size);
 void listener_close(struct listener *listener);
 

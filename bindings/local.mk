@@ -4,6 +4,7 @@ BINDING_LIBS = $(HTTP_PARSER_LIBS) $(CURL_LIBS) $(COAP_LIBS) $(MQTT_LIBS) $(WEBS
 libbindings_a_SOURCES = \
 	bindings/address.c bindings/address.h \
 	bindings/guard.c bindings/guard.h \
+	bindings/head.c bindings/head.h bindings/header.def \
 	bindings/listener.c bindings/listener.h \
 	bindings/media.c bindings/media.h bindings/media.def \
 	bindings/primitive.c bindings/primitive.h \
@@ -16,7 +17,6 @@ libbindings_a_SOURCES = \
 	bindings/http/connection.c bindings/http/connection.h \
 	bindings/http/dial.c bindings/http/dial.h \
 	bindings/http/front.c bindings/http/front.h \
-	bindings/http/head.c bindings/http/head.h bindings/http/header.def \
 	bindings/http/input.c bindings/http/input.h \
 	bindings/http/mapping.c bindings/http/mapping.h \
 	bindings/http/origin.c bindings/http/origin.h \
@@ -36,7 +36,30 @@ libbindings_a_SOURCES += \
 	bindings/coap/message.c bindings/coap/message.h \
 	bindings/coap/option.c bindings/coap/option.h bindings/coap/option.def bindings/coap/format.def \
 	bindings/coap/server.c bindings/coap/server.h \
-	bindings/coap/stream.c bindings/coap/stream.h \
+	bindings/coap/tcp.c bindings/coap/tcp.h \
 	bindings/coap/transmission.c bindings/coap/transmission.h \
 	bindings/coap/udp.c bindings/coap/udp.h
+endif
+
+if WITH_MQTT
+libbindings_a_SOURCES += \
+	bindings/mqtt/approach.c bindings/mqtt/approach.h \
+	bindings/mqtt/broker.c bindings/mqtt/broker.h \
+	bindings/mqtt/cache.c bindings/mqtt/cache.h \
+	bindings/mqtt/inbound.c \
+	bindings/mqtt/mqtt.c bindings/mqtt/mqtt.h \
+	bindings/mqtt/outbound.c \
+	bindings/mqtt/rules.c bindings/mqtt/rules.h \
+	bindings/mqtt/topic.c bindings/mqtt/topic.h
+endif
+
+if WITH_WEBSOCKET
+libbindings_a_SOURCES += \
+	bindings/websocket/session.c bindings/websocket/session.h \
+	bindings/websocket/frames.c bindings/websocket/frames.h \
+	bindings/websocket/guest.c bindings/websocket/guest.h \
+	bindings/websocket/handshake.c bindings/websocket/handshake.h \
+	bindings/websocket/registree.c bindings/websocket/registree.h \
+	bindings/websocket/stream.c bindings/websocket/stream.h \
+	bindings/websocket/websocket.c bindings/websocket/websocket.h
 endif

@@ -234,6 +234,12 @@ static void set_filter(struct request *req, const struct schema *schema, struct 
 
 /* ---- the whole ---- */
 
+/* Some clients write a From that they have not got as null. */
+static bool is_no_originator(enum parameter parameter, struct value v)
+{
+	return parameter == PARAM_from && value_type(v) == VALUE_NULL;
+}
+
 static void set_member(struct request *req, const struct schema *schema, struct value v)
 {
 	struct str name = value_name(v);
@@ -244,6 +250,8 @@ static void set_member(struct request *req, const struct schema *schema, struct 
 	else if (parameter == PARAM_COUNT || value_name_is_escaped(v))
 		refusal_note(req, RSC_BAD_REQUEST, "unknown parameter %.*s", name.len < 60 ? (int)name.len : 60,
 			     name.ptr);
+	else if (is_no_originator(parameter, v))
+		return;
 	else if (parameter == PARAM_responseType)
 		set_response_type(req, schema, v);
 	else if (parameter == PARAM_filterCriteria)
@@ -335,5 +343,5 @@ int primitive_add_request(struct strbuf *out, const struct hop *hop, const struc
 	print_request_primitive(&json, schema, param, hop->content);
 	status = add_encoded(out, schema, CODEC_REQUEST, codec, strbuf_str(&json), arena, error);
 	strbuf_finish(&json);
-	return status;
+	return status < 0 ? -1 : 0;
 }

@@ -129,9 +129,26 @@ static bool is_listen(struct str text)
 	return host.len > 0 && !memchr(host.ptr, ':', host.len);
 }
 
+/* mqtt://host, with a port and a path perhaps, or host:port. */
+static bool is_broker(struct str text)
+{
+	struct str rest = text;
+
+	if (str_starts(text, STR("mqtt://")))
+		rest = str_from(text, strlen("mqtt://"));
+	rest = str_split(&rest, '/');
+	return rest.len > 0 && !memmem(rest.ptr, rest.len, "//", 2) && !memchr(rest.ptr, '@', rest.len) &&
+	       !memchr(text.ptr, ' ', text.len);
+}
+
+static bool is_broker_list(struct str text)
+{
+	return text.len == 0 || each_element(text, is_broker);
+}
+
 static bool is_listen_or_nothing(struct str text)
 {
-	return !text.len || is_listen(text);
+	return text.len == 0 || is_listen(text);
 }
 
 static bool is_root(struct str text)

@@ -6,6 +6,10 @@ packaging/copse.service: packaging/copse.service.in Makefile
 		$(srcdir)/packaging/copse.service.in >$@.tmp && mv $@.tmp $@
 EXTRA_DIST += packaging/copse.service.in packaging/copse.conf packaging/copse.sysusers
 
+# Examples for a broker that the CSE can trust.
+mosquittodir = $(docdir)/examples/mosquitto
+dist_mosquitto_DATA = packaging/mosquitto/copse.acl packaging/mosquitto/copse.conf
+
 # A configuration that is there stays, and goes only if nobody has changed it.
 install-data-hook:
 	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/copse' '$(DESTDIR)$(sysusersdir)'

@@ -36,7 +36,7 @@ static void accepted(struct listener *listener, int fd, const struct peer *peer)
 		close(fd);
 		return;
 	}
-	stream = stream_open(&front->streams, fd, peer, front->config.max_body + OPTIONS);
+	stream = tcp_open(&front->streams, fd, peer, front->config.max_body + OPTIONS);
 	if (!stream)
 		return;
 	stream->took = took;
@@ -92,7 +92,7 @@ static void coap_drain(struct binding_state *front, void (*done)(void *arg), voi
 	front->server.is_draining = true;
 	listener_close(&front->listener);
 	list_each (item, &front->streams.all)
-		stream_drain(container_of(item, struct stream, link));
+		tcp_drain(container_of(item, struct stream, link));
 	loop_timer_set(front->server.loop, &front->drain,
 		       is_drained(front) ? 0 : (int64_t)front->config.drain_timeout_ms * 1000);
 }
@@ -131,7 +131,7 @@ static int open_sockets(struct binding_state *front, struct cse *cse, struct loo
 			break;
 		}
 		address_describe(front->server.udp.watch.fd, "coap", where, sizeof(where));
-		error = listener_open(&front->listener, loop, "coap.listen", "coap", where + strlen("coap://"), message,
+		error = listener_open(&front->listener, loop, "coap", "coap.listen", where + strlen("coap://"), message,
 				      size);
 		if (error == 0)
 			break;

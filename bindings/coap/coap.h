@@ -3,7 +3,7 @@
 #define BINDINGS_COAP_COAP_H
 
 #include "bindings/coap/server.h"
-#include "bindings/coap/stream.h"
+#include "bindings/coap/tcp.h"
 #include "bindings/listener.h"
 
 struct binding_state {

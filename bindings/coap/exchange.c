@@ -2,7 +2,7 @@
 #include "bindings/coap/exchange.h"
 
 #include "bindings/coap/server.h"
-#include "bindings/coap/stream.h"
+#include "bindings/coap/tcp.h"
 
 #include <stdlib.h>
 
@@ -209,7 +209,7 @@ static void send_response(struct exchange *exchange, struct message *message)
 		return;
 	}
 	if (exchange->stream)
-		stream_send(exchange->stream, message);
+		tcp_send(exchange->stream, message);
 	settle(exchange);
 }
 

@@ -2,7 +2,7 @@
 #include "bindings/coap/server.h"
 
 #include "bindings/address.h"
-#include "bindings/coap/stream.h"
+#include "bindings/coap/tcp.h"
 #include "bindings/coap/translate.h"
 
 #include <errno.h>

@@ -124,3 +124,20 @@ void response_write(struct strbuf *out, struct response_maker *maker, const stru
 	if (!exchange->is_head)
 		strbuf_add_str(out, body);
 }
+
+enum rsc response_rsc(unsigned status)
+{
+	switch (status) {
+	case 405:
+		return RSC_OPERATION_NOT_ALLOWED;
+	case 408:
+		return RSC_REQUEST_TIMEOUT;
+	case 501:
+	case 505:
+		return RSC_NOT_IMPLEMENTED;
+	case 503:
+		return RSC_INTERNAL_SERVER_ERROR;
+	default:
+		return RSC_BAD_REQUEST;
+	}
+}

@@ -7,7 +7,7 @@ bool is_admin(const struct request *req)
 {
 	const struct cse_config *config = &req->cse->config;
 
-	if (config->admin[0] == '\0' || !str_eq(req->from, str_of(config->admin)))
+	if (config->admin[0] == '\0' || req->peer.is_no_admin || !str_eq(req->from, str_of(config->admin)))
 		return false;
 	return config->admin_from_anywhere || req->peer.is_direct_loopback || req->peer.is_authenticated;
 }

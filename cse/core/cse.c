@@ -223,6 +223,11 @@ struct str cse_id(const struct cse *cse)
 	return str_of(cse->config.id);
 }
 
+struct str cse_sp_id(const struct cse *cse)
+{
+	return str_of(cse->config.sp_id);
+}
+
 struct clock *cse_clock(struct cse *cse)
 {
 	return cse->clock;

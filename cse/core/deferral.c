@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { PEER_IS_LOOPBACK = 1, PEER_IS_AUTHENTICATED = 2 };
+enum { PEER_IS_LOOPBACK = 1, PEER_IS_AUTHENTICATED = 2, PEER_IS_NO_ADMIN = 4 };
 
 /* ---- printing ---- */
 
@@ -41,7 +41,8 @@ static void print_peer(struct strbuf *out, const struct peer *peer)
 {
 	strbuf_addf(out, "%d,%d,\"",
 		    (peer->is_direct_loopback ? PEER_IS_LOOPBACK : 0) |
-			    (peer->is_authenticated ? PEER_IS_AUTHENTICATED : 0),
+			    (peer->is_authenticated ? PEER_IS_AUTHENTICATED : 0) |
+			    (peer->is_no_admin ? PEER_IS_NO_ADMIN : 0),
 		    peer->family);
 	for (size_t i = 0; i < sizeof(peer->address); i++)
 		strbuf_addf(out, "%02x", peer->address[i]);
@@ -139,6 +140,7 @@ static void restore_peer(struct request *req, struct value list)
 	if (value_i64(bits, &number) == 0) {
 		req->peer.is_direct_loopback = number & PEER_IS_LOOPBACK;
 		req->peer.is_authenticated = number & PEER_IS_AUTHENTICATED;
+		req->peer.is_no_admin = number & PEER_IS_NO_ADMIN;
 	}
 	if (value_i64(family, &number) == 0)
 		req->peer.family = (enum peer_family)number;

@@ -87,7 +87,7 @@ void print_refusal(struct request *req)
 static void silence(struct request *req)
 {
 	if (req->wants_no_response)
-		req->answer = (struct answer){.rsc = RSC_ACCEPTED};
+		req->answer = (struct answer){.rsc = RSC_ACCEPTED, .is_unwanted = true};
 }
 
 static void refuse(struct request *req, enum rsc code)

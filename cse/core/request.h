@@ -27,6 +27,7 @@ enum { PEER_ADDRESS_SIZE = 16 };
 struct peer {
 	bool is_direct_loopback; /* loopback socket and no forwarding header: what the admin may come from */
 	bool is_authenticated;	 /* by credentials that belong to From */
+	bool is_no_admin;	 /* whatever From says */
 	enum peer_family family; /* UNKNOWN: the address is not the originator's (a proxy's), or there is none */
 	uint8_t address[PEER_ADDRESS_SIZE]; /* in network order; of IPv4 the first 4 bytes, never mapped into IPv6 */
 };
@@ -70,6 +71,7 @@ struct answer {
 	struct str etag;	  /* opaque, without quotes; empty: none */
 	struct str dbg;		  /* why it failed, plain UTF-8 text; the content then is {"m2m:dbg": ...} */
 	bool precondition_failed; /* If-Match did not hold */
+	bool is_unwanted;	  /* noResponse: nothing is sent where the protocol needs no answer */
 	bool is_partial;	  /* cnst 1 */
 	uint64_t offset;	  /* cnot, when partial */
 };

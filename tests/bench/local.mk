@@ -11,8 +11,11 @@ bench: copse$(EXEEXT) tests/bench/load$(EXEEXT) tests/bench/sink$(EXEEXT)
 		--command 'make bench$(if $(ROWS), ROWS=$(ROWS))$(if $(FULL), FULL=$(FULL))'
 .PHONY: bench
 
-# What the serializations cost: make tests/bench/codec && tests/bench/codec.
-EXTRA_PROGRAMS = tests/bench/codec
+# What the serializations cost: make tests/bench/codec && tests/bench/codec. What rows cost: make tests/bench/store &&
+# tests/bench/store NEW_FILE.
+EXTRA_PROGRAMS = tests/bench/codec tests/bench/store
 tests_bench_codec_SOURCES = tests/bench/codec.c tests/unit/tables.c tests/unit/tables.h
 tests_bench_codec_LDADD = libschemas.a libbase.a $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
-CLEANFILES += tests/bench/codec
+tests_bench_store_SOURCES = tests/bench/store.c
+tests_bench_store_LDADD = libstore.a libbase.a $(SQLITE3_LIBS) -lpthread
+CLEANFILES += tests/bench/codec tests/bench/store

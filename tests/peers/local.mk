@@ -1,2 +1,11 @@
 # Bindings against public clients: libcoap's, mosquitto's, packages of npm, a browser.
 EXTRA_DIST += tests/peers/peers.py tests/peers/package.json tests/peers/package-lock.json
+if WITH_MQTT
+dist_check_SCRIPTS += tests/peers/test_mqtt.py
+TESTS += tests/peers/test_mqtt.py
+endif
+if WITH_WEBSOCKET
+TESTS += tests/peers/test_websocket.py
+endif
+dist_check_SCRIPTS += tests/peers/test_websocket.py
+EXTRA_DIST += tests/peers/websocket_client.py

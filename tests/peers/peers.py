@@ -2,11 +2,15 @@
 
 import contextlib
 import fcntl
+import json
 import os
+import queue
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -132,3 +136,133 @@ def running(arguments, **options):
     finally:
         process.terminate()
         process.wait(10)
+
+
+# ---- mosquitto ----
+
+
+class Broker:
+    """mosquitto on a free port of loopback. lines: more of its configuration. It keeps its sessions over stop and start,
+    and over kill as far as its autosave has come."""
+
+    def __init__(self, folder, lines=(), anonymous=True):
+        self.program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/sbin")
+        if not self.program:
+            raise Skip("there is no mosquitto")
+        self.folder, self.port, self.process = folder, free_port(), None
+        os.makedirs(folder, exist_ok=True)
+        self.url = "mqtt://127.0.0.1:%d" % self.port
+        self.configuration = [
+            "listener %d 127.0.0.1" % self.port,
+            "persistence true",
+            "persistence_location %s/" % folder,
+            "autosave_interval 1",
+            "autosave_on_changes true",
+            "set_tcp_nodelay true",
+            "log_dest file %s/log" % folder,
+            "log_type all",
+            *(["allow_anonymous true"] if anonymous else []),
+            *(["user root"] if os.geteuid() == 0 else []),
+            *lines,
+        ]
+
+    def start(self):
+        path = os.path.join(self.folder, "mosquitto.conf")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write("\n".join(self.configuration) + "\n")
+        # pylint: disable-next=consider-using-with
+        self.process = subprocess.Popen(
+            [self.program, "-c", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(500):
+            expect(self.process.poll() is None, "mosquitto has ended: " + self.log())
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                time.sleep(0.01)
+        raise AssertionError("mosquitto does not start")
+
+    def log(self):
+        try:
+            with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as log:
+                return log.read()
+        except FileNotFoundError:
+            return ""
+
+    def end(self, number):
+        if self.process:
+            self.process.send_signal(number)
+            self.process.wait(10)
+            self.process = None
+
+    def stop(self):
+        self.end(signal.SIGTERM)
+
+    def kill(self):
+        self.end(signal.SIGKILL)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Listener:
+    """mosquitto_sub: what is published to some topics, as (topic, payload)."""
+
+    def __init__(self, broker, *topics, options=()):
+        arguments = ["stdbuf", "-oL", "mosquitto_sub", "-p", str(broker.port), "-q", "1", "-F", "message %x %t", *options]
+        for topic in topics:
+            arguments += ["-t", topic]
+        # pylint: disable-next=consider-using-with
+        self.process = subprocess.Popen([*arguments, "-d"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.messages = queue.Queue()
+        self.granted = threading.Semaphore(0)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        expect(self.granted.acquire(timeout=10), "mosquitto_sub is not subscribed")
+
+    def read(self):
+        for line in self.process.stdout:
+            if line.startswith("Subscribed"):
+                self.granted.release()
+            elif line.startswith("message "):
+                _, payload, topic = line.rstrip("\n").split(" ", 2)
+                self.messages.put((topic, bytes.fromhex(payload)))
+
+    def take(self, seconds=10):
+        try:
+            return self.messages.get(timeout=seconds)
+        except queue.Empty:
+            raise AssertionError("nothing was published") from None
+
+    def expect_silence(self, seconds=0.5):
+        try:
+            raise AssertionError("published: %r" % (self.messages.get(timeout=seconds),))
+        except queue.Empty:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(10)
+        self.reader.join(10)
+        self.process.stdout.close()
+
+
+def publish(broker, topic, payload, *options):
+    """mosquitto_pub; payload: bytes, text or what json.dumps takes."""
+    if not isinstance(payload, (bytes, str)):
+        payload = json.dumps(payload)
+    done = subprocess.run(
+        ["mosquitto_pub", "-p", str(broker.port), "-q", "1", "-t", topic, "-s" if payload else "-n", *options],
+        input=payload if isinstance(payload, bytes) else payload.encode(),
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    expect(done.returncode == 0, "mosquitto_pub: " + done.stderr.decode())

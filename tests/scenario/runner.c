@@ -1,11 +1,43 @@
 /* Runs scenario files in every combination of transport and store and prints TAP. README.md says how. */
 #include "resources/registry.h"
+#include "tests/scenario/broker.h"
 #include "tests/scenario/torture.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <unistd.h>
 
 enum { PLACES_IN_TURN = 11 }; /* no divisor of the number of places */
+
+static const struct place {
+	const struct transport *transport;
+	bool sqlite;
+	unsigned needs;
+} places[] = {
+	{&transport_core, false, ON_CORE | ON_MEMORY},
+	{&transport_core, true, ON_CORE | ON_SQLITE},
+	{&transport_http, false, ON_HTTP | ON_MEMORY},
+	{&transport_http, true, ON_HTTP | ON_SQLITE},
+	{&transport_http_xml, false, ON_HTTP | ON_MEMORY},
+	{&transport_http_cbor, false, ON_HTTP | ON_MEMORY},
+#ifdef WITH_COAP
+	{&transport_coap, false, ON_COAP | ON_MEMORY},
+	{&transport_coap_xml, false, ON_COAP | ON_MEMORY},
+	{&transport_coap_cbor, false, ON_COAP | ON_MEMORY},
+#endif
+#ifdef WITH_MQTT
+	{&transport_mqtt, false, ON_MQTT | ON_MEMORY},
+	{&transport_mqtt_xml, false, ON_MQTT | ON_MEMORY},
+	{&transport_mqtt_cbor, false, ON_MQTT | ON_MEMORY},
+#endif
+#ifdef WITH_WEBSOCKET
+	{&transport_websocket, false, ON_WEBSOCKET | ON_MEMORY},
+	{&transport_websocket_xml, false, ON_WEBSOCKET | ON_MEMORY},
+	{&transport_websocket_cbor, false, ON_WEBSOCKET | ON_MEMORY},
+#endif
+};
+
+enum { PLACES = sizeof(places) / sizeof(places[0]) };
 
 struct options {
 	bool verbose;
@@ -27,6 +59,9 @@ struct session {
 	struct tap tap;
 	struct tally tally;
 	unsigned scenarios; /* tortured or left out */
+	struct broker_process broker;
+	unsigned worlds; /* that it has served */
+	unsigned passed[PLACES], failed[PLACES];
 	struct options options;
 	struct arena arena;
 };
@@ -38,9 +73,15 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void run_one(struct session *session, const struct scenario_file *file, const struct scenario *scenario,
-		    const struct transport *transport, bool sqlite)
+static const char *store_name(const struct place *place)
 {
+	return place->sqlite ? "sqlite" : "memory";
+}
+
+static void run_one(struct session *session, const struct scenario_file *file, const struct scenario *scenario,
+		    const struct place *place)
+{
+	const struct transport *transport = place->transport;
 	struct run run = {
 		.path = file->path,
 		.scenario = scenario,
@@ -53,18 +94,24 @@ static void run_one(struct session *session, const struct scenario_file *file, c
 	};
 	bool ok;
 
+	if (transport->needs_broker)
+		run.listen = arena_printf(&session->arena, "mqtt://127.0.0.1:%u/s%u%c", session->broker.port,
+					  ++session->worlds, 0)
+				     .ptr;
 	snprintf(run.seed_name, sizeof(run.seed_name), "%.40s-%u", base_name(file->path), scenario->line);
-	ok = run_scenario(&run, session->schema, sqlite);
+	ok = run_scenario(&run, session->schema, place->sqlite);
 
+	(ok ? session->passed : session->failed)[place - places]++;
 	strbuf_add_char(&run.failure, '\0');
 	tap_point(&session->tap, ok, run.failure.ptr, "%s: %.*s [%s, %s]", base_name(file->path),
-		  STR_ARG(scenario->title), transport->name, sqlite ? "sqlite" : "memory");
+		  STR_ARG(scenario->title), transport->name, store_name(place));
 	run_finish(&run);
 }
 
 static void torture_one(struct session *session, const struct scenario_file *file, const struct scenario *scenario,
-			const struct transport *transport, bool sqlite)
+			const struct place *place)
 {
+	const struct transport *transport = place->transport;
 	struct run like = {
 		.path = file->path,
 		.scenario = scenario,
@@ -81,37 +128,36 @@ static void torture_one(struct session *session, const struct scenario_file *fil
 
 	if (stride > 1 && turn % PLACES_IN_TURN) /* the cases are spread over the places as well */
 		return;
-	bool ok = torture_scenario(&like, session->schema, sqlite, stride, turn, &session->tally, &failure);
+	bool ok = torture_scenario(&like, session->schema, place->sqlite, stride, turn, &session->tally, &failure);
 
 	strbuf_add_char(&failure, '\0');
 	tap_point(&session->tap, ok, failure.ptr, "tortured: %s: %.*s [%s, %s]", base_name(file->path),
-		  STR_ARG(scenario->title), transport->name, sqlite ? "sqlite" : "memory");
+		  STR_ARG(scenario->title), transport->name, store_name(place));
 	strbuf_finish(&failure);
+}
+
+static bool is_chosen(const struct options *options, const struct place *place)
+{
+	return (place == places || !options->seeds) &&
+	       (!options->transport || strcmp(place->transport->name, options->transport) == 0);
+}
+
+/* Of all places that are chosen, does one need a broker? */
+static bool needs_broker(const struct options *options)
+{
+	for (size_t i = 0; i < PLACES; i++)
+		if (places[i].transport->needs_broker && is_chosen(options, &places[i]) && !options->stride)
+			return true;
+	return false;
 }
 
 static void run_everywhere(struct session *session, const struct scenario_file *file, const struct scenario *scenario)
 {
-	static const struct {
-		const struct transport *transport;
-		bool sqlite;
-		unsigned needs;
-	} places[] = {
-		{&transport_core, false, ON_CORE | ON_MEMORY},	    {&transport_core, true, ON_CORE | ON_SQLITE},
-		{&transport_http, false, ON_HTTP | ON_MEMORY},	    {&transport_http, true, ON_HTTP | ON_SQLITE},
-		{&transport_http_xml, false, ON_HTTP | ON_MEMORY},  {&transport_http_cbor, false, ON_HTTP | ON_MEMORY},
-#ifdef WITH_COAP
-		{&transport_coap, false, ON_COAP | ON_MEMORY},	    {&transport_coap_xml, false, ON_COAP | ON_MEMORY},
-		{&transport_coap_cbor, false, ON_COAP | ON_MEMORY},
-#endif
-	};
-
 	if (session->options.title && !strstr(arena_cstr(&session->arena, scenario->title), session->options.title))
 		return;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if ((scenario->where & places[i].needs) == places[i].needs && (i == 0 || !session->options.seeds) &&
-		    (!session->options.transport || strcmp(places[i].transport->name, session->options.transport) == 0))
-			(session->options.stride ? torture_one : run_one)(session, file, scenario, places[i].transport,
-									  places[i].sqlite);
+	for (size_t i = 0; i < PLACES; i++)
+		if ((scenario->where & places[i].needs) == places[i].needs && is_chosen(&session->options, &places[i]))
+			(session->options.stride ? torture_one : run_one)(session, file, scenario, &places[i]);
 }
 
 static int read_file(const char *path, struct strbuf *text)
@@ -152,14 +198,20 @@ static int run_file(struct session *session, const char *path)
 
 static int read_skips(struct session *session)
 {
+	const char *transports[PLACES + 1] = {0};
+	size_t count = 0;
 	struct strbuf text = {0};
 	char path[600];
 	int status;
 
 	snprintf(path, sizeof(path), "%s/skips.txt", session->options.directory);
 	status = read_file(path, &text);
+	for (size_t i = 0; i < PLACES; i++)
+		if (count == 0 || strcmp(transports[count - 1], places[i].transport->name) != 0)
+			transports[count++] = places[i].transport->name;
 	if (status == 0)
-		status = skips_parse(&session->skips, arena_copy(&session->arena, strbuf_str(&text)), &session->arena);
+		status = skips_parse(&session->skips, arena_copy(&session->arena, strbuf_str(&text)), transports,
+				     &session->arena);
 	strbuf_finish(&text);
 	return status;
 }
@@ -192,6 +244,17 @@ static int run_directory(struct session *session)
 	return status;
 }
 
+/* What came of the scenarios in each place. */
+static void print_table(const struct session *session)
+{
+	printf("# %-16s %-7s %9s %7s %9s\n", "transport", "store", "scenarios", "failed", "left out");
+	for (size_t i = 0; i < PLACES; i++)
+		if (session->passed[i] + session->failed[i])
+			printf("# %-16s %-7s %9u %7u %9u\n", places[i].transport->name, store_name(&places[i]),
+			       session->passed[i] + session->failed[i], session->failed[i],
+			       (unsigned)skips_met(&session->skips, places[i].transport->name));
+}
+
 static int run_all(struct session *session)
 {
 	int status = 0;
@@ -207,6 +270,7 @@ static int run_all(struct session *session)
 	if (!session->options.transport)
 		coverage_report(&session->coverage, &session->tap, session->options.directory);
 	skips_report(&session->skips, &session->tap, session->options.transport);
+	print_table(session);
 	return status;
 }
 
@@ -254,6 +318,7 @@ int main(int argc, char **argv)
 			argv[0]);
 		return 2;
 	}
+	signal(SIGPIPE, SIG_IGN);	  /* libmosquitto writes to connections that may be gone */
 	setvbuf(stdout, NULL, _IOLBF, 0); /* of a run that dies, what went well before is seen */
 	arena_init(&session.arena);
 	session.schema = schema_create(types, count);
@@ -264,8 +329,13 @@ int main(int argc, char **argv)
 	coverage_init(&session.coverage, session.schema);
 	if (read_skips(&session) != 0)
 		return 2;
+	if (needs_broker(&session.options) && broker_start(&session.broker) != 0) {
+		broker_stop(&session.broker);
+		return 2;
+	}
 	int status = run_all(&session);
 
+	broker_stop(&session.broker);
 	if (session.options.stride)
 		printf("# %lu scenarios: %lu runs with a failing call of the store (in %lu not every call), %lu with a limit\n",
 		       session.tally.scenarios, session.tally.calls, session.tally.thinned, session.tally.limits);

@@ -346,6 +346,9 @@ static const char *perform_coap(const struct transport *transport, struct world 
 	return fault;
 }
 
-const struct transport transport_coap = {"coap", "coap", false, false, &codec_json, perform_coap};
-const struct transport transport_coap_xml = {"coap+xml", "coap", false, true, &codec_xml, perform_coap};
-const struct transport transport_coap_cbor = {"coap+cbor", "coap", false, true, &codec_cbor, perform_coap};
+const struct transport transport_coap = {
+	.name = "coap", .binding = "coap", .codec = &codec_json, .perform = perform_coap};
+const struct transport transport_coap_xml = {
+	.name = "coap+xml", .binding = "coap", .asks = true, .codec = &codec_xml, .perform = perform_coap};
+const struct transport transport_coap_cbor = {
+	.name = "coap+cbor", .binding = "coap", .asks = true, .codec = &codec_cbor, .perform = perform_coap};

@@ -221,7 +221,7 @@ static void client_ready(struct loop_fd *watch, uint32_t events)
 
 /* ---- the exchange ---- */
 
-static int connect_to(struct world *world)
+int transport_connect(struct world *world)
 {
 	const char *address = world->binding->address(world->binding_state), *port = strrchr(address, ':');
 	struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -307,7 +307,7 @@ static const char *perform_http(const struct transport *transport, struct world 
 	if (fault)
 		return fault;
 	fault = "cannot connect";
-	client.watch.fd = connect_to(world);
+	client.watch.fd = transport_connect(world);
 	if (client.watch.fd >= 0 && loop_watch(world->loop, &client.watch, EPOLLIN) == 0) {
 		http_parser_init(&client.parser, HTTP_RESPONSE);
 		client.parser.data = &client;
@@ -330,6 +330,17 @@ static const char *perform_http(const struct transport *transport, struct world 
 	return fault;
 }
 
-const struct transport transport_http = {"http", "http", true, false, &codec_json, perform_http};
-const struct transport transport_http_xml = {"http+xml", "http", true, true, &codec_xml, perform_http};
-const struct transport transport_http_cbor = {"http+cbor", "http", true, true, &codec_cbor, perform_http};
+const struct transport transport_http = {
+	.name = "http", .binding = "http", .is_http = true, .codec = &codec_json, .perform = perform_http};
+const struct transport transport_http_xml = {.name = "http+xml",
+					     .binding = "http",
+					     .is_http = true,
+					     .asks = true,
+					     .codec = &codec_xml,
+					     .perform = perform_http};
+const struct transport transport_http_cbor = {.name = "http+cbor",
+					      .binding = "http",
+					      .is_http = true,
+					      .asks = true,
+					      .codec = &codec_cbor,
+					      .perform = perform_http};

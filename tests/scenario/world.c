@@ -163,6 +163,20 @@ static int open_binding(struct world *world)
 		.body_timeout_ms = 30000,
 		.idle_timeout_ms = 60000,
 		.drain_timeout_ms = 5000,
+		.networks = "",
+		.most_outgoing = 10,
+		.max_answer = 1 << 16,
+		.mqtt = {.client_id = "",
+			 .username = "",
+			 .password_file = "",
+			 .trusted = world->wanted.listen ? world->wanted.listen : "",
+			 .map = "",
+			 .serves_admin = true,
+			 .keep_alive_s = 60,
+			 .cache_time_s = 60,
+			 .cache_bytes = 1 << 20,
+			 .most_kept = 1 << 24},
+		.websocket = {.max_connections = 100, .most_in_work = 10, .max_backlog = 4 << 20},
 	};
 
 	world->binding = binding_find(world->wanted.name);
@@ -337,6 +351,8 @@ static void remove_directory(const char *path)
 
 void world_finish(struct world *world)
 {
+	if (world->client)
+		world->end_client(world);
 	close_all(world);
 	sink_finish(&world->sink);
 	if (world->loop)

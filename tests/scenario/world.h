@@ -37,7 +37,9 @@ struct world {
 	FILE *silence;			     /* where expected errors are logged */
 	bool is_patient;		     /* time passes while an answer is waited for */
 	struct sink sink;		     /* targets of notifications */
-	bool may_fail;			     /* the store is wrapped so that it can be made to fail */
+	void *client;			     /* of a transport that stays connected; NULL: none */
+	void (*end_client)(struct world *world);
+	bool may_fail; /* the store is wrapped so that it can be made to fail */
 	bool is_strained;
 	struct strain strain;
 };

@@ -19,6 +19,10 @@ SYSTEM_TESTS = \
 	tests/system/test_waiting.py
 dist_check_SCRIPTS += $(SYSTEM_TESTS)
 TESTS += $(SYSTEM_TESTS)
+if WITH_MQTT
+dist_check_SCRIPTS += tests/system/test_mqtt_guide.py
+TESTS += tests/system/test_mqtt_guide.py
+endif
 EXTRA_DIST += \
 	tests/system/copse_harness.py \
 	tests/system/disk_faults.c \

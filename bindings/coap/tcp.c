@@ -1,5 +1,5 @@
 /* stream: reading, signals, writing, deadlines. */
-#include "bindings/coap/stream.h"
+#include "bindings/coap/tcp.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static void reap(struct loop_hook *hook)
 	}
 }
 
-void stream_close(struct stream *stream)
+void tcp_close(struct stream *stream)
 {
 	struct streams *streams = stream->streams;
 
@@ -49,7 +49,7 @@ static void end(struct stream *stream, const char *why)
 {
 	if (stream->watch.fd < 0)
 		return;
-	stream_close(stream);
+	tcp_close(stream);
 	stream->closed(stream, why);
 }
 
@@ -77,7 +77,7 @@ static unsigned count_exchanges(const struct stream *stream)
 	return count;
 }
 
-static enum stream_wait wait_of(const struct stream *stream)
+static enum tcp_wait wait_of(const struct stream *stream)
 {
 	if (stream->out.len)
 		return STREAM_WAITS_WRITE;
@@ -117,7 +117,7 @@ static void want(struct stream *stream)
 		stream->watched = events;
 }
 
-void stream_settle(struct stream *stream)
+void tcp_settle(struct stream *stream)
 {
 	if (stream->watch.fd < 0)
 		return;
@@ -153,7 +153,7 @@ static void flush(struct stream *stream)
 	}
 }
 
-void stream_send(struct stream *stream, const struct message *message)
+void tcp_send(struct stream *stream, const struct message *message)
 {
 	bool was_empty = !stream->out.len;
 
@@ -162,7 +162,7 @@ void stream_send(struct stream *stream, const struct message *message)
 	message_write_stream(&stream->out, message);
 	if (was_empty)
 		flush(stream);
-	stream_settle(stream);
+	tcp_settle(stream);
 }
 
 /* ---- signals ---- */
@@ -175,7 +175,7 @@ static void send_signal(struct stream *stream, uint8_t code, struct str token)
 		message_add_uint(&message, COAP_SIGNAL_MAX_MESSAGE_SIZE, stream->max_in);
 		message_add(&message, COAP_SIGNAL_BLOCK_WISE, STR(""));
 	}
-	stream_send(stream, &message);
+	tcp_send(stream, &message);
 }
 
 /* RFC 8323 5.2: options of signals that are critical and not understood end the connection. */
@@ -195,7 +195,7 @@ static void take_signal(struct stream *stream, const struct message *message)
 	else if (message->code == SIGNAL_PING)
 		send_signal(stream, SIGNAL_PONG, message->token);
 	else if (message->code == SIGNAL_RELEASE)
-		stream_drain(stream);
+		tcp_drain(stream);
 	else if (message->code == SIGNAL_ABORT)
 		end(stream, "the peer has aborted the connection");
 }
@@ -244,7 +244,7 @@ static void take_all(struct stream *stream)
 		strbuf_finish(&stream->in);
 	if (at)
 		set_deadline(stream);
-	stream_settle(stream);
+	tcp_settle(stream);
 }
 
 static void go_on(struct timer *timer)
@@ -259,7 +259,7 @@ static void ready(struct loop_fd *watch, uint32_t events)
 
 	if (events & EPOLLOUT) {
 		flush(stream);
-		stream_settle(stream);
+		tcp_settle(stream);
 	}
 	if (watch->fd < 0 || !(events & ~(uint32_t)EPOLLOUT))
 		return;
@@ -276,7 +276,7 @@ static void ready(struct loop_fd *watch, uint32_t events)
 
 /* ---- opening ---- */
 
-struct stream *stream_open(struct streams *streams, int fd, const struct peer *peer, size_t max_in)
+struct stream *tcp_open(struct streams *streams, int fd, const struct peer *peer, size_t max_in)
 {
 	struct stream *stream = xzalloc(sizeof(*stream));
 
@@ -303,10 +303,10 @@ struct stream *stream_open(struct streams *streams, int fd, const struct peer *p
 	return stream;
 }
 
-void stream_drain(struct stream *stream)
+void tcp_drain(struct stream *stream)
 {
 	stream->is_ending = true;
-	stream_settle(stream);
+	tcp_settle(stream);
 }
 
 void streams_init(struct streams *streams, struct loop *loop, const struct binding_config *config)

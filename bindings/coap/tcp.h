@@ -1,7 +1,7 @@
 /* stream: CoAP messages over a TCP connection (RFC 8323), of either side: the framing, the signals, the bounds.
  * Block-wise transfer is offered. */
-#ifndef BINDINGS_COAP_STREAM_H
-#define BINDINGS_COAP_STREAM_H
+#ifndef BINDINGS_COAP_TCP_H
+#define BINDINGS_COAP_TCP_H
 
 #include "bindings/coap/message.h"
 #include "cse/core/binding.h"
@@ -21,7 +21,7 @@ struct streams {
 };
 
 /* What a connection waits for, and for how long at most. */
-enum stream_wait { STREAM_WAITS_NOT, STREAM_WAITS_CSM, STREAM_WAITS_REST, STREAM_WAITS_WRITE, STREAM_IS_IDLE };
+enum tcp_wait { STREAM_WAITS_NOT, STREAM_WAITS_CSM, STREAM_WAITS_REST, STREAM_WAITS_WRITE, STREAM_IS_IDLE };
 
 struct stream {
 	struct list link;
@@ -38,13 +38,13 @@ struct stream {
 	bool is_reading;       /* messages are being taken from in */
 	struct list exchanges; /* requests of the peer's that are not answered (exchange.h) */
 	unsigned observer_count;
-	enum stream_wait wait;
+	enum tcp_wait wait;
 	struct timer deadline;
 	struct timer resume;
 	void *owner; /* of a client's */
 	/* A request or response has come. The stream may be closed meanwhile. */
 	void (*took)(struct stream *stream, const struct message *message);
-	/* It is closed; memory stays until the end of the round. Not called by stream_close. */
+	/* It is closed; memory stays until the end of the round. Not called by tcp_close. */
 	void (*closed)(struct stream *stream, const char *why);
 };
 
@@ -54,12 +54,12 @@ void streams_finish(struct streams *streams);
 
 /* Takes over a non-blocking descriptor, connected; took and closed are to be set before the next round. NULL: it cannot
  * be watched, and is closed. */
-struct stream *stream_open(struct streams *streams, int fd, const struct peer *peer, size_t max_in);
-void stream_send(struct stream *stream, const struct message *message);
-void stream_close(struct stream *stream);
+struct stream *tcp_open(struct streams *streams, int fd, const struct peer *peer, size_t max_in);
+void tcp_send(struct stream *stream, const struct message *message);
+void tcp_close(struct stream *stream);
 /* Reads nothing more and closes when all is answered. */
-void stream_drain(struct stream *stream);
+void tcp_drain(struct stream *stream);
 /* What it waits for has changed: exchanges, observers. */
-void stream_settle(struct stream *stream);
+void tcp_settle(struct stream *stream);
 
 #endif

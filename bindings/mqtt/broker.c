@@ -1,0 +1,571 @@
+/* broker: see broker.h. libmosquitto's client on the loop: its socket is watched, its callbacks run within the reading
+ * of it, and what they publish is written at the end of the round. */
+#include "bindings/mqtt/broker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mqtt_protocol.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	READS_PER_TURN = 64,	/* packets, so that one broker does not keep the others waiting */
+	WINDOW = 100,		/* messages that libmosquitto has at once; it searches them one by one */
+	GREETING_US = 10000000, /* for the answer to CONNECT */
+	TICK_US = 1000000,	/* libmosquitto counts in seconds */
+	PAUSE_US = 1000000,	/* before the second try; doubled each time */
+	LONGEST_PAUSE_US = 60000000,
+	PARTING_MS = 200,
+	KEPT_OVERHEAD = 128, /* bytes that a message costs beside its own */
+};
+
+/* A message that waits for the connection or for room in the window. */
+struct kept {
+	struct list link;
+	struct delivery *delivery;
+	size_t topic_len, payload_len, correlation_len; /* correlation_len SIZE_MAX: none */
+	char bytes[];					/* topic with a NUL, payload, correlation */
+};
+
+/* ---- the socket ---- */
+
+static void stop_watching(struct broker *broker)
+{
+	if (broker->watch.fd < 0)
+		return;
+	loop_unwatch(broker->circle->loop, &broker->watch);
+	broker->watch.fd = -1;
+	broker->watched = 0;
+}
+
+static int watch(struct broker *broker, int fd, void (*ready)(struct loop_fd *watch, uint32_t events))
+{
+	broker->watch = (struct loop_fd){.ready = ready, .fd = fd};
+	broker->watched = EPOLLIN;
+	return loop_watch(broker->circle->loop, &broker->watch, EPOLLIN);
+}
+
+static void mark_dirty(struct broker *broker)
+{
+	list_remove(&broker->dirty);
+	list_push(&broker->circle->dirty, &broker->dirty);
+}
+
+static bool is_connected(const struct broker *broker)
+{
+	return broker->state == BROKER_GREETED || broker->state == BROKER_UP;
+}
+
+/* ---- tries ---- */
+
+static void try_again(struct timer *timer);
+
+/* Doubled from try to try, and spread by a quarter, so that not all clients of a broker come back in one moment. */
+static int64_t pause_us(struct broker *broker)
+{
+	int64_t pause = PAUSE_US;
+
+	for (unsigned i = 1; i < broker->failures && pause < LONGEST_PAUSE_US; i++)
+		pause *= 2;
+	if (pause > LONGEST_PAUSE_US)
+		pause = LONGEST_PAUSE_US;
+	return pause * 3 / 4 + (int64_t)(id_next(&broker->circle->random) % (uint64_t)(pause / 2));
+}
+
+static void log_loss(const struct broker *broker, const char *why)
+{
+	/* One line when it goes, not one for every try. */
+	log_event(broker->circle->log, broker->failures <= 1 && broker->is_own ? LOG_WARN : LOG_DEBUG,
+		  "no connection to the broker", "broker=%s:%u why=\"%s\"", broker->place.host,
+		  (unsigned)broker->place.port, why);
+}
+
+/* The last thing that is done with the broker: lost may close it. */
+static void lose(struct broker *broker, const char *why)
+{
+	stop_watching(broker);
+	loop_timer_cancel(broker->circle->loop, &broker->tick);
+	list_remove(&broker->dirty);
+	list_init(&broker->dirty);
+	broker->state = BROKER_DOWN;
+	broker->failures++;
+	log_loss(broker, why);
+	broker->timer.fire = try_again;
+	loop_timer_set(broker->circle->loop, &broker->timer, pause_us(broker));
+	broker->circle->lost(broker, why);
+}
+
+static void no_greeting(struct timer *timer)
+{
+	lose(container_of(timer, struct broker, timer), "no answer to CONNECT");
+}
+
+static void keep_alive(struct timer *timer)
+{
+	struct broker *broker = container_of(timer, struct broker, tick);
+
+	if (mosquitto_loop_misc(broker->client) != MOSQ_ERR_SUCCESS || mosquitto_socket(broker->client) < 0) {
+		lose(broker, "the broker no longer answers");
+		return;
+	}
+	loop_timer_set(broker->circle->loop, timer, TICK_US);
+}
+
+static void ready(struct loop_fd *watch, uint32_t events);
+
+static void dialed(struct loop_fd *watched, uint32_t events)
+{
+	struct broker *broker = container_of(watched, struct broker, watch);
+	const char *failure = approach_failure(broker->approach);
+	char why[160] = "";
+
+	(void)events;
+	if (failure)
+		snprintf(why, sizeof(why), "%s", failure);
+	stop_watching(broker);
+	(void)approach_end(broker->approach);
+	broker->approach = NULL;
+	if (!failure && watch(broker, mosquitto_socket(broker->client), ready) < 0) {
+		broker->watch.fd = -1;
+		snprintf(why, sizeof(why), "connection cannot be watched");
+	}
+	if (why[0]) {
+		lose(broker, why);
+		return;
+	}
+	broker->state = BROKER_GREETED;
+	broker->timer.fire = no_greeting;
+	loop_timer_set(broker->circle->loop, &broker->timer, GREETING_US);
+	loop_timer_set(broker->circle->loop, &broker->tick, TICK_US);
+}
+
+static void begin(struct broker *broker)
+{
+	const struct approach_target target = {
+		.host = broker->place.host,
+		.port = broker->place.port,
+		.keep_alive_s = broker->circle->keep_alive_s,
+		.largest_packet = broker->circle->is_version5 ? (uint32_t)broker->circle->largest_packet : 0,
+		.guard = broker->is_own ? NULL : &broker->circle->guard,
+	};
+
+	loop_timer_cancel(broker->circle->loop, &broker->timer);
+	broker->approach = approach_start(broker->client, &target);
+	broker->state = BROKER_DIALING;
+	if (broker->approach && watch(broker, approach_fd(broker->approach), dialed) == 0)
+		return;
+	broker->watch.fd = -1;
+	if (broker->approach && !approach_end(broker->approach))
+		broker->client = NULL; /* the thread's */
+	broker->approach = NULL;
+	ASSERT(broker->client);
+	lose(broker, "no thread to connect with");
+}
+
+static void try_again(struct timer *timer)
+{
+	begin(container_of(timer, struct broker, timer));
+}
+
+void broker_try_now(struct broker *broker)
+{
+	if (broker->state == BROKER_DOWN && broker->client)
+		begin(broker);
+}
+
+/* ---- publishing ---- */
+
+static void drop(struct broker *broker, struct kept *kept)
+{
+	broker->kept_bytes -= kept->topic_len + kept->payload_len + KEPT_OVERHEAD;
+	list_remove(&kept->link);
+	free(kept);
+}
+
+static mosquitto_property *correlated(struct str correlation)
+{
+	mosquitto_property *properties = NULL;
+
+	if (correlation.ptr && mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA, correlation.ptr,
+							     (uint16_t)correlation.len) != MOSQ_ERR_SUCCESS)
+		die_out_of_memory(correlation.len);
+	return properties;
+}
+
+/* What libmosquitto has taken it keeps until it is acknowledged, over connections too. */
+static void hand_over(struct broker *broker, const char *topic, struct str payload, struct str correlation,
+		      struct delivery *delivery)
+{
+	mosquitto_property *properties = broker->circle->is_version5 ? correlated(correlation) : NULL;
+	int mid = 0;
+	int status;
+
+	if (delivery)
+		delivery->kept = NULL;
+	status = mosquitto_publish_v5(broker->client, &mid, topic, (int)payload.len, payload.ptr, 1, false, properties);
+
+	mosquitto_property_free_all(&properties);
+	if (status == MOSQ_ERR_INVAL || status == MOSQ_ERR_OVERSIZE_PACKET || status == MOSQ_ERR_PAYLOAD_SIZE ||
+	    status == MOSQ_ERR_MALFORMED_UTF8 || status == MOSQ_ERR_QOS_NOT_SUPPORTED) {
+		log_event(broker->circle->log, LOG_WARN, "message cannot be sent", "broker=%s:%u why=\"%s\"",
+			  broker->place.host, (unsigned)broker->place.port, mosquitto_strerror(status));
+		return;
+	}
+	broker->in_flight++;
+	mark_dirty(broker);
+	if (!delivery)
+		return;
+	delivery->mid = mid;
+	list_push(&broker->unacknowledged, &delivery->link);
+}
+
+static void send_kept(struct broker *broker)
+{
+	while (broker->state == BROKER_UP && broker->in_flight < WINDOW && !list_empty(&broker->kept)) {
+		struct kept *kept = container_of(broker->kept.next, struct kept, link);
+		const char *payload = kept->bytes + kept->topic_len + 1;
+		struct str correlation = {0};
+
+		if (kept->correlation_len != SIZE_MAX)
+			correlation = str_make(payload + kept->payload_len, kept->correlation_len);
+		hand_over(broker, kept->bytes, str_make(payload, kept->payload_len), correlation, kept->delivery);
+		drop(broker, kept);
+	}
+	if (list_empty(&broker->kept))
+		broker->has_overflowed = false;
+}
+
+static struct kept *keep(struct str topic, struct str payload, struct str correlation)
+{
+	struct kept *kept = xmalloc(sizeof(*kept) + topic.len + 1 + payload.len + correlation.len);
+	char *at = kept->bytes;
+
+	*kept = (struct kept){.topic_len = topic.len,
+			      .payload_len = payload.len,
+			      .correlation_len = correlation.ptr ? correlation.len : SIZE_MAX};
+	memcpy(at, topic.ptr, topic.len);
+	at[topic.len] = '\0';
+	at += topic.len + 1;
+	if (payload.len)
+		memcpy(at, payload.ptr, payload.len);
+	if (correlation.len)
+		memcpy(at + payload.len, correlation.ptr, correlation.len);
+	return kept;
+}
+
+static int refuse(struct broker *broker)
+{
+	if (!broker->has_overflowed)
+		log_event(broker->circle->log, LOG_WARN, "more waits for the broker than is kept, messages are dropped",
+			  "broker=%s:%u", broker->place.host, (unsigned)broker->place.port);
+	broker->has_overflowed = true;
+	return ERROR_LIMIT;
+}
+
+int broker_publish(struct broker *broker, struct str topic, struct str payload, struct str correlation,
+		   struct delivery *delivery)
+{
+	size_t size = topic.len + payload.len + KEPT_OVERHEAD;
+	struct kept *kept;
+
+	if (!broker->client || size > broker->circle->most_kept - broker->kept_bytes)
+		return refuse(broker);
+	kept = keep(topic, payload, correlation);
+	kept->delivery = delivery;
+	if (delivery) {
+		list_init(&delivery->link);
+		delivery->kept = kept;
+	}
+	broker->kept_bytes += size;
+	list_push(&broker->kept, &kept->link);
+	send_kept(broker);
+	return 0;
+}
+
+void delivery_cancel(struct broker *broker, struct delivery *delivery)
+{
+	list_remove(&delivery->link);
+	if (delivery->kept)
+		drop(broker, delivery->kept);
+	delivery->kept = NULL;
+}
+
+void broker_subscribe(struct broker *broker, const char *filter)
+{
+	/* A failure is that of the connection, which is seen where it is read. */
+	(void)mosquitto_subscribe(broker->client, NULL, filter, 1);
+	mark_dirty(broker);
+}
+
+/* ---- libmosquitto's callbacks ---- */
+
+static void on_connect(struct mosquitto *client, void *arg, int code)
+{
+	struct broker *broker = arg;
+
+	(void)client;
+	broker->came = true;
+	if (code != 0) { /* libmosquitto closes the connection */
+		log_event(broker->circle->log, broker->failures || !broker->is_own ? LOG_DEBUG : LOG_ERROR,
+			  "the broker refuses the connection", "broker=%s:%u why=\"%s\"", broker->place.host,
+			  (unsigned)broker->place.port,
+			  broker->circle->is_version5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code));
+		return;
+	}
+	loop_timer_cancel(broker->circle->loop, &broker->timer);
+	broker->state = BROKER_UP;
+	log_event(broker->circle->log, LOG_INFO, "connected to the broker", "broker=%s:%u after=%u", broker->place.host,
+		  (unsigned)broker->place.port, broker->failures);
+	broker->failures = 0;
+	broker->circle->connected(broker);
+	send_kept(broker);
+}
+
+static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count, const int *granted)
+{
+	struct broker *broker = arg;
+
+	(void)client;
+	(void)mid;
+	broker->came = true;
+	for (int i = 0; i < count; i++)
+		if (granted[i] >= 0x80)
+			log_event(broker->circle->log, LOG_ERROR, "the broker refuses a subscription", "broker=%s:%u",
+				  broker->place.host, (unsigned)broker->place.port);
+}
+
+static void on_publish(struct mosquitto *client, void *arg, int mid)
+{
+	struct broker *broker = arg;
+
+	(void)client;
+	broker->came = true;
+	broker->in_flight -= broker->in_flight > 0;
+	list_each (item, &broker->unacknowledged) {
+		struct delivery *delivery = container_of(item, struct delivery, link);
+
+		if (delivery->mid != mid)
+			continue;
+		list_remove(item);
+		delivery->done(delivery);
+		break;
+	}
+	send_kept(broker);
+}
+
+/* Properties are copies of libmosquitto's. */
+static void on_message(struct mosquitto *client, void *arg, const struct mosquitto_message *message,
+		       const mosquitto_property *properties)
+{
+	struct broker *broker = arg;
+	struct arrival arrival = {
+		.topic = str_of(message->topic),
+		.payload = str_make(message->payload ? message->payload : "", (size_t)message->payloadlen),
+		.is_retained = message->retain,
+	};
+	char *topic = NULL;
+	void *data = NULL;
+	uint16_t len = 0;
+
+	(void)client;
+	broker->came = true;
+	if (properties) {
+		mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, &topic, false);
+		mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &data, &len, false);
+	}
+	if (topic)
+		arrival.response_topic = str_of(topic);
+	if (data)
+		arrival.correlation = str_make(data, len);
+	broker->circle->received(broker, &arrival);
+	free(topic);
+	free(data);
+}
+
+/* ---- reading and writing ---- */
+
+static void explain(char *why, size_t size, int status)
+{
+	if (status == MOSQ_ERR_ERRNO && errno)
+		snprintf(why, size, "%s", error_text(-errno));
+	else
+		snprintf(why, size, "%s", mosquitto_strerror(status ? status : MOSQ_ERR_CONN_LOST));
+}
+
+/* False: the connection was lost. */
+static bool write_out(struct broker *broker)
+{
+	char why[160];
+	int status = mosquitto_want_write(broker->client) ? mosquitto_loop_write(broker->client, 1) : MOSQ_ERR_SUCCESS;
+	uint32_t events = (broker->has_paused ? 0 : EPOLLIN) | (mosquitto_want_write(broker->client) ? EPOLLOUT : 0);
+
+	if (status == MOSQ_ERR_SUCCESS && mosquitto_socket(broker->client) >= 0) {
+		if (events != broker->watched && loop_rewatch(broker->circle->loop, &broker->watch, events) == 0)
+			broker->watched = events;
+		return true;
+	}
+	explain(why, sizeof(why), status);
+	lose(broker, why);
+	return false;
+}
+
+/* A packet at a time, until nothing comes: what has come in together is worked on together. */
+static int read_some(struct broker *broker)
+{
+	int status = MOSQ_ERR_SUCCESS;
+
+	for (unsigned i = 0; i < READS_PER_TURN && status == MOSQ_ERR_SUCCESS; i++) {
+		broker->came = false;
+		status = mosquitto_loop_read(broker->client, 1);
+		if (!broker->came || mosquitto_socket(broker->client) < 0)
+			break;
+	}
+	return status;
+}
+
+/* A broker that gathers small packets (Nagle) sends the next one only when the last is acknowledged by TCP. */
+static void acknowledge(const struct broker *broker)
+{
+	int one = 1;
+
+	(void)setsockopt(broker->watch.fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}
+
+static void ready(struct loop_fd *watched, uint32_t events)
+{
+	struct broker *broker = container_of(watched, struct broker, watch);
+	int status = MOSQ_ERR_SUCCESS;
+	char why[160];
+
+	if (events & ~(uint32_t)EPOLLOUT)
+		status = read_some(broker);
+	if (status != MOSQ_ERR_SUCCESS || mosquitto_socket(broker->client) < 0) {
+		explain(why, sizeof(why), status);
+		lose(broker, why);
+		return;
+	}
+	acknowledge(broker);
+	if (events & EPOLLOUT)
+		mark_dirty(broker);
+}
+
+static void flush(struct loop_hook *hook)
+{
+	struct broker_circle *circle = container_of(hook, struct broker_circle, round_end);
+
+	while (!list_empty(&circle->dirty)) {
+		struct broker *broker = container_of(circle->dirty.next, struct broker, dirty);
+
+		list_remove(&broker->dirty);
+		if (is_connected(broker))
+			(void)write_out(broker);
+	}
+}
+
+void broker_pause(struct broker *broker)
+{
+	broker->has_paused = true;
+	if (is_connected(broker))
+		mark_dirty(broker);
+}
+
+bool broker_is_flushed(const struct broker *broker)
+{
+	return broker->state != BROKER_UP || (list_empty(&broker->kept) && !mosquitto_want_write(broker->client));
+}
+
+/* ---- opening and closing ---- */
+
+static void set_up(struct broker *broker, const char *client_id)
+{
+	const struct broker_circle *circle = broker->circle;
+
+	broker->client = mosquitto_new(client_id, !broker->is_own, broker);
+	if (!broker->client)
+		die_out_of_memory(0);
+	mosquitto_int_option(broker->client, MOSQ_OPT_PROTOCOL_VERSION,
+			     circle->is_version5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
+	mosquitto_int_option(broker->client, MOSQ_OPT_SEND_MAXIMUM, WINDOW);
+	mosquitto_int_option(broker->client, MOSQ_OPT_TCP_NODELAY, 1);
+	if (circle->username && broker->is_own)
+		mosquitto_username_pw_set(broker->client, circle->username, circle->password);
+	mosquitto_connect_callback_set(broker->client, on_connect);
+	mosquitto_subscribe_callback_set(broker->client, on_subscribe);
+	mosquitto_publish_callback_set(broker->client, on_publish);
+	mosquitto_message_v5_callback_set(broker->client, on_message);
+}
+
+void broker_open(struct broker *broker, struct broker_circle *circle, const struct place *place, const char *client_id,
+		 bool is_own)
+{
+	*broker = (struct broker){
+		.circle = circle, .place = *place, .is_own = is_own, .watch.fd = -1, .tick.fire = keep_alive};
+	list_init(&broker->link);
+	list_init(&broker->dirty);
+	list_init(&broker->kept);
+	list_init(&broker->unacknowledged);
+	set_up(broker, client_id);
+	begin(broker);
+}
+
+/* To close a socket with something unread in it would take back what the broker has not read yet. */
+static void part(struct broker *broker)
+{
+	int fd = fcntl(mosquitto_socket(broker->client), F_DUPFD_CLOEXEC, 0);
+	struct pollfd end = {.fd = fd, .events = POLLIN};
+	char unread[4096];
+
+	(void)mosquitto_disconnect(broker->client);
+	if (fd < 0)
+		return;
+	shutdown(fd, SHUT_WR);
+	while (poll(&end, 1, PARTING_MS) > 0 && recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
+		;
+	close(fd);
+}
+
+void broker_close(struct broker *broker)
+{
+	struct broker_circle *circle = broker->circle;
+
+	if (!broker->client)
+		return;
+	stop_watching(broker);
+	loop_timer_cancel(circle->loop, &broker->timer);
+	loop_timer_cancel(circle->loop, &broker->tick);
+	list_remove(&broker->dirty);
+	if (is_connected(broker))
+		part(broker);
+	if (!broker->approach || approach_end(broker->approach))
+		mosquitto_destroy(broker->client);
+	broker->approach = NULL;
+	broker->client = NULL;
+	broker->state = BROKER_DOWN;
+	while (!list_empty(&broker->kept))
+		drop(broker, container_of(broker->kept.next, struct kept, link));
+	while (!list_empty(&broker->unacknowledged))
+		list_remove(broker->unacknowledged.next);
+}
+
+void circle_init(struct broker_circle *circle, struct loop *loop, struct log *log)
+{
+	circle->loop = loop;
+	circle->log = log;
+	id_source_init(&circle->random, id_seed());
+	list_init(&circle->dirty);
+	circle->round_end.run = flush;
+	loop_add_hook(loop, &circle->round_end);
+	mosquitto_lib_init();
+}
+
+/* libmosquitto is not cleaned up: a thread that still resolves a name may be using it. */
+void circle_finish(struct broker_circle *circle)
+{
+	loop_remove_hook(circle->loop, &circle->round_end);
+	guard_finish(&circle->guard);
+}

@@ -1,0 +1,89 @@
+/* mqtt: what the parts of the MQTT binding share (TS-0010). It is the binding_state behind binding_mqtt.
+ *
+ * inbound.c makes requests of what others publish, outbound.c publishes the hops that core sends. */
+#ifndef BINDINGS_MQTT_MQTT_H
+#define BINDINGS_MQTT_MQTT_H
+
+#include "bindings/mqtt/broker.h"
+#include "bindings/mqtt/cache.h"
+#include "bindings/mqtt/rules.h"
+#include "cse/core/binding.h"
+
+/* A broker, with what the binding knows of it beside the connection. */
+struct uplink {
+	struct broker broker; /* first in line in mqtt->own or mqtt->others */
+	struct binding_state *mqtt;
+	struct list prefixes; /* struct prefix: where answers are listened for; of an own broker the first is its own */
+	unsigned prefix_count;
+	unsigned hop_count;
+	struct timer idle; /* of one that no hop needs */
+};
+
+struct prefix {
+	struct list link;
+	size_t len;
+	char text[];
+};
+
+struct binding_state {
+	struct cse *cse;
+	struct loop *loop;
+	struct binding_config config;
+	struct broker_circle circle;
+	struct arena arena;   /* of what the configuration says */
+	struct str level;     /* this CSE as a level of topics */
+	struct str client_id; /* with a NUL behind it */
+	struct topic_home home;
+	char password[256];
+	struct list own;    /* uplinks of the configuration */
+	struct list others; /* uplinks to brokers that points of access name */
+	unsigned other_count;
+	struct rules rules;
+	uint64_t rule_count; /* requests that rules have made */
+
+	struct cache cache;
+	struct strbuf out, topic; /* what is being published */
+	struct arena scratch;	  /* for the work on one message */
+	struct arena answers;	  /* of the hop that is being ended */
+	unsigned waiting_count;	  /* requests that the CSE has not answered */
+
+	struct map errands; /* by Request Identifier */
+	uint64_t seed;
+	struct list hops, failed; /* by hop->link: under way; ended, to be told of in the next round */
+	struct timer soon;
+
+	bool is_closed;
+	struct timer drain;
+	int64_t drain_until_us;
+	void (*drained)(void *arg);
+	void *drained_arg;
+};
+
+static inline struct uplink *uplink_of(struct broker *broker)
+{
+	return container_of(broker, struct uplink, broker);
+}
+
+/* As of struct broker_circle. */
+void inbound_subscribe(struct broker *broker);
+void inbound_received(struct broker *broker, const struct arrival *arrival);
+
+/* As in struct binding. */
+void outbound_send(struct binding_state *mqtt, struct hop *hop);
+void outbound_cancel(struct binding_state *mqtt, struct hop *hop);
+/* An answer to a hop, perhaps, on a topic of the standard's. */
+void outbound_received(struct uplink *uplink, const struct topic *topic, struct str payload);
+/* Those hops end that had not gone out; the uplink too, unless the configuration names it. */
+void outbound_lost(struct broker *broker, const char *why);
+
+/* Fires mqtt->soon. */
+void outbound_end_failed(struct timer *timer);
+
+/* Notes where answers come from; false: no more can be noted. */
+bool uplink_listen(struct uplink *uplink, struct str prefix);
+void uplink_subscribe(struct uplink *uplink);
+void uplink_destroy(struct uplink *uplink);
+/* The binding is closed and the last request answered. */
+void mqtt_finish(struct binding_state *mqtt);
+
+#endif

@@ -1,0 +1,365 @@
+/* outbound: hops to points of access (TS-0010 6.4.2) and to whole topics (6.6).
+ *
+ * An entity answers on the topic of responses, which ends its hop. Who listens to a whole topic answers nothing that
+ * the standard knows of: there the hop has ended well once the broker has the message. */
+#include "bindings/mqtt/mqtt.h"
+
+#include "bindings/primitive.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PREFIXES_MAX = 64, OTHERS_MAX = 64 };
+
+struct errand {
+	struct map_node node;  /* in mqtt->errands while it waits for an answer */
+	struct uplink *uplink; /* NULL: it has failed */
+	struct hop *hop;
+	struct delivery delivery;
+	struct timer timer;
+	bool wants_answer;
+};
+
+/* ---- uplinks ---- */
+
+bool uplink_listen(struct uplink *uplink, struct str text)
+{
+	struct prefix *prefix;
+
+	list_each (item, &uplink->prefixes) {
+		prefix = container_of(item, struct prefix, link);
+		if (str_eq(str_make(prefix->text, prefix->len), text))
+			return true;
+	}
+	if (uplink->prefix_count == PREFIXES_MAX)
+		return false;
+	prefix = xmalloc(sizeof(*prefix) + text.len + 1);
+	prefix->len = text.len;
+	memcpy(prefix->text, text.ptr, text.len);
+	list_push(&uplink->prefixes, &prefix->link);
+	uplink->prefix_count++;
+	if (uplink->broker.state == BROKER_UP)
+		uplink_subscribe(uplink);
+	return true;
+}
+
+void uplink_subscribe(struct uplink *uplink)
+{
+	struct strbuf filter = {0};
+
+	list_each (item, &uplink->prefixes) {
+		const struct prefix *prefix = container_of(item, struct prefix, link);
+
+		strbuf_clear(&filter);
+		strbuf_addf(&filter, "%.*s/oneM2M/resp/%.*s/#", (int)prefix->len, prefix->text,
+			    STR_ARG(uplink->mqtt->level));
+		strbuf_add_char(&filter, '\0');
+		broker_subscribe(&uplink->broker, filter.ptr);
+	}
+	strbuf_finish(&filter);
+}
+
+void uplink_destroy(struct uplink *uplink)
+{
+	broker_close(&uplink->broker);
+	loop_timer_cancel(uplink->mqtt->loop, &uplink->idle);
+	list_remove(&uplink->broker.link);
+	list_each (item, &uplink->prefixes)
+		free(container_of(item, struct prefix, link));
+	free(uplink);
+}
+
+static void end_other(struct uplink *uplink)
+{
+	uplink->mqtt->other_count--;
+	uplink_destroy(uplink);
+}
+
+static void idle_for_too_long(struct timer *timer)
+{
+	end_other(container_of(timer, struct uplink, idle));
+}
+
+static struct uplink *find_in(struct list *uplinks, const struct place *place)
+{
+	list_each (item, uplinks) {
+		struct broker *broker = container_of(item, struct broker, link);
+
+		if (strcmp(broker->place.host, place->host) == 0 && broker->place.port == place->port)
+			return uplink_of(broker);
+	}
+	return NULL;
+}
+
+/* A session that nobody comes back to is none to keep, and must not be taken for the one of the configuration. */
+static struct uplink *open_other(struct binding_state *mqtt, const struct place *place)
+{
+	struct uplink *uplink = xzalloc(sizeof(*uplink));
+	struct place bare = *place;
+	char id[200];
+
+	snprintf(id, sizeof(id), "%.*s:%08llx", (int)(mqtt->client_id.len < 150 ? mqtt->client_id.len : 150),
+		 mqtt->client_id.ptr, (unsigned long long)(id_next(&mqtt->circle.random) & 0xffffffff));
+	uplink->mqtt = mqtt;
+	uplink->idle.fire = idle_for_too_long;
+	list_init(&uplink->prefixes);
+	bare.path = STR("");
+	broker_open(&uplink->broker, &mqtt->circle, &bare, id, false);
+	list_push(&mqtt->others, &uplink->broker.link);
+	mqtt->other_count++;
+	return uplink;
+}
+
+static struct uplink *uplink_for(struct binding_state *mqtt, const struct place *place, const char **why)
+{
+	struct uplink *uplink = find_in(&mqtt->own, place);
+	unsigned most = mqtt->config.most_outgoing < OTHERS_MAX ? mqtt->config.most_outgoing : OTHERS_MAX;
+
+	if (uplink && uplink->broker.state == BROKER_DOWN) {
+		*why = "there is no connection to the broker";
+		return NULL;
+	}
+	if (!uplink)
+		uplink = find_in(&mqtt->others, place);
+	*why = "as many connections to brokers are open as are allowed";
+	if (!uplink && mqtt->other_count < most)
+		uplink = open_other(mqtt, place);
+	return uplink;
+}
+
+/* ---- the end of hops ---- */
+
+static void forget(struct binding_state *mqtt, struct errand *errand)
+{
+	struct uplink *uplink = errand->uplink;
+
+	if (!uplink)
+		return;
+	if (errand->wants_answer)
+		map_remove(&mqtt->errands, &errand->node);
+	delivery_cancel(&uplink->broker, &errand->delivery);
+	loop_timer_cancel(mqtt->loop, &errand->timer);
+	if (--uplink->hop_count == 0 && !uplink->broker.is_own)
+		loop_timer_set(mqtt->loop, &uplink->idle, (int64_t)mqtt->config.outgoing_idle_ms * 1000);
+	errand->uplink = NULL;
+}
+
+static void release(struct hop *hop)
+{
+	free(hop->of_binding);
+	hop->of_binding = NULL;
+	list_remove(&hop->link);
+}
+
+static void finish(struct binding_state *mqtt, struct hop *hop)
+{
+	forget(mqtt, hop->of_binding);
+	release(hop);
+	hop->done(hop);
+}
+
+static void set_failure(struct hop *hop, enum hop_outcome outcome, const char *why)
+{
+	hop->outcome = outcome;
+	hop->rsc = RSC_NONE;
+	hop->answer = STR("");
+	snprintf(hop->reason, sizeof(hop->reason), "%s", why);
+}
+
+/* Core hears of it in the next round. */
+static void fail_soon(struct binding_state *mqtt, struct hop *hop, const char *why)
+{
+	forget(mqtt, hop->of_binding);
+	set_failure(hop, HOP_UNREACHABLE, why);
+	list_remove(&hop->link);
+	list_push(&mqtt->failed, &hop->link);
+	if (!mqtt->soon.is_set)
+		loop_timer_set(mqtt->loop, &mqtt->soon, 0);
+}
+
+static void too_late(struct timer *timer)
+{
+	struct errand *errand = container_of(timer, struct errand, timer);
+	bool is_out = !errand->delivery.kept;
+
+	set_failure(errand->hop, is_out ? HOP_LATE : HOP_UNREACHABLE,
+		    is_out ? "no answer in time" : "no connection to the broker in time");
+	finish(errand->uplink->mqtt, errand->hop);
+}
+
+static void delivered(struct delivery *delivery)
+{
+	struct errand *errand = container_of(delivery, struct errand, delivery);
+
+	list_init(&delivery->link);
+	if (errand->wants_answer)
+		return;
+	set_failure(errand->hop, HOP_ANSWERED, "");
+	errand->hop->rsc = RSC_OK;
+	finish(errand->uplink->mqtt, errand->hop);
+}
+
+void outbound_lost(struct broker *broker, const char *why)
+{
+	struct uplink *uplink = uplink_of(broker);
+
+	list_each (item, &uplink->mqtt->hops) {
+		struct hop *hop = container_of(item, struct hop, link);
+		struct errand *errand = hop->of_binding;
+
+		/* What libmosquitto has, it sends again over the next connection. */
+		if (errand->uplink == uplink && (!broker->is_own || errand->delivery.kept))
+			fail_soon(uplink->mqtt, hop, why);
+	}
+	if (!broker->is_own)
+		end_other(uplink);
+}
+
+/* ---- answers ---- */
+
+static struct errand *find_errand(struct uplink *uplink, struct str identifier)
+{
+	const struct binding_state *mqtt = uplink->mqtt;
+	struct map_node *node = map_first(&mqtt->errands, str_hash(identifier, mqtt->seed));
+
+	for (; node; node = map_next(node)) {
+		struct errand *errand = container_of(node, struct errand, node);
+
+		if (errand->uplink == uplink && str_eq(errand->hop->param[PARAM_requestIdentifier], identifier))
+			return errand;
+	}
+	return NULL;
+}
+
+void outbound_received(struct uplink *uplink, const struct topic *topic, struct str payload)
+{
+	struct binding_state *mqtt = uplink->mqtt;
+	const struct codec *codec = codec_find(topic->type);
+	struct decode_limits limits = *cse_decode_limits(mqtt->cse);
+	struct errand *errand;
+	struct decode_error error;
+	struct str identifier;
+	struct value root;
+
+	limits.bytes = mqtt->config.max_answer;
+	arena_reset(&mqtt->answers);
+	if (!codec || !mqtt->errands.count ||
+	    primitive_decode(mqtt->config.schema, codec, payload, &limits, &mqtt->answers, &root, &error) !=
+		    PRIMITIVE_RESPONSE)
+		return;
+	identifier = primitive_identifier(mqtt->config.schema, root, &mqtt->answers);
+	errand = identifier.ptr ? find_errand(uplink, identifier) : NULL;
+	/* Nobody answers in another's place. */
+	if (!errand || !topic_names(topic->receiver, errand->hop->entity, &mqtt->home))
+		return;
+	primitive_answer(errand->hop, mqtt->config.schema, root);
+	finish(mqtt, errand->hop);
+}
+
+/* ---- sending ---- */
+
+/* What the message goes to: of an entity its topic of requests under the path, else the path itself. */
+static const char *write_topic(struct binding_state *mqtt, const struct hop *hop, const struct place *place)
+{
+	struct strbuf level = {0};
+	struct topic topic = {.kind = TOPIC_REQUEST, .originator = mqtt->level, .type = hop->serialization};
+
+	strbuf_clear(&mqtt->topic);
+	if (hop->entity.len) {
+		topic_add_level(&level, hop->entity);
+		topic.receiver = strbuf_str(&level);
+		topic_add(&mqtt->topic, place->path, &topic);
+		strbuf_finish(&level);
+	} else {
+		strbuf_add_str(&mqtt->topic, place->path);
+	}
+	return topic_is_publishable(strbuf_str(&mqtt->topic)) ? NULL : "the URL has no path that is a topic";
+}
+
+static const char *write_message(struct binding_state *mqtt, const struct hop *hop, const struct place *place)
+{
+	const struct codec *codec = codec_find(hop->serialization);
+	struct decode_error error;
+
+	if (!codec)
+		return "serialization is not served over MQTT";
+	strbuf_clear(&mqtt->out);
+	if (primitive_add_request(&mqtt->out, hop, mqtt->config.schema, codec, &mqtt->scratch, &error) < 0)
+		return "serialization of the receiver cannot carry the content";
+	return write_topic(mqtt, hop, place);
+}
+
+static void join(struct uplink *uplink, struct errand *errand)
+{
+	struct binding_state *mqtt = uplink->mqtt;
+	struct hop *hop = errand->hop;
+
+	errand->uplink = uplink;
+	uplink->hop_count++;
+	loop_timer_cancel(mqtt->loop, &uplink->idle);
+	errand->wants_answer = hop->entity.len > 0;
+	if (errand->wants_answer)
+		map_add(&mqtt->errands, &errand->node, str_hash(hop->param[PARAM_requestIdentifier], mqtt->seed));
+	loop_timer_set(mqtt->loop, &errand->timer, hop->timeout_us);
+}
+
+static const char *dispatch(struct binding_state *mqtt, struct errand *errand)
+{
+	struct uplink *uplink;
+	struct place place;
+	const char *why;
+
+	arena_reset(&mqtt->scratch);
+	if (place_parse(errand->hop->url, &place, &mqtt->scratch, &why) < 0)
+		return why;
+	why = write_message(mqtt, errand->hop, &place);
+	if (why)
+		return why;
+	uplink = uplink_for(mqtt, &place, &why);
+	if (!uplink)
+		return why;
+	join(uplink, errand);
+	if (errand->wants_answer && !uplink_listen(uplink, place.path))
+		return "answers are listened for under as many paths as are allowed";
+	if (broker_publish(&uplink->broker, strbuf_str(&mqtt->topic), strbuf_str(&mqtt->out), (struct str){0},
+			   &errand->delivery) < 0)
+		return "more waits for the broker than is kept";
+	return NULL;
+}
+
+void outbound_send(struct binding_state *mqtt, struct hop *hop)
+{
+	struct errand *errand = xzalloc(sizeof(*errand));
+	const char *why;
+
+	errand->hop = hop;
+	errand->timer.fire = too_late;
+	errand->delivery.done = delivered;
+	list_init(&errand->delivery.link);
+	hop->of_binding = errand;
+	list_push(&mqtt->hops, &hop->link);
+	why = dispatch(mqtt, errand);
+	if (why)
+		fail_soon(mqtt, hop, why);
+}
+
+void outbound_cancel(struct binding_state *mqtt, struct hop *hop)
+{
+	forget(mqtt, hop->of_binding);
+	release(hop);
+}
+
+void outbound_end_failed(struct timer *timer)
+{
+	struct binding_state *mqtt = container_of(timer, struct binding_state, soon);
+	struct list failed;
+
+	list_init(&failed);
+	list_splice(&failed, &mqtt->failed);
+	while (!list_empty(&failed)) {
+		struct hop *hop = container_of(failed.next, struct hop, link);
+
+		release(hop);
+		hop->done(hop);
+	}
+}
