@@ -28,17 +28,16 @@ libbindings_a_SOURCES = \
 if WITH_COAP
 libbindings_a_SOURCES += \
 	bindings/coap/block.c bindings/coap/block.h \
-	bindings/coap/credit.c bindings/coap/credit.h \
-	bindings/coap/exchange.c bindings/coap/exchange.h \
 	bindings/coap/coap.c bindings/coap/coap.h \
+	bindings/coap/engine.c bindings/coap/engine.h \
+	bindings/coap/exchange.c bindings/coap/exchange.h \
 	bindings/coap/keeper.c bindings/coap/keeper.h \
-	bindings/coap/translate.c bindings/coap/translate.h \
+	bindings/coap/library.h \
 	bindings/coap/message.c bindings/coap/message.h \
 	bindings/coap/option.c bindings/coap/option.h bindings/coap/option.def bindings/coap/format.def \
 	bindings/coap/server.c bindings/coap/server.h \
 	bindings/coap/tcp.c bindings/coap/tcp.h \
-	bindings/coap/transmission.c bindings/coap/transmission.h \
-	bindings/coap/udp.c bindings/coap/udp.h
+	bindings/coap/translate.c bindings/coap/translate.h
 endif
 
 if WITH_MQTT

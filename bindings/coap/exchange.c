@@ -1,13 +1,14 @@
 /* exchange: acknowledging, answering, answering again. */
 #include "bindings/coap/exchange.h"
 
+#include "bindings/address.h"
 #include "bindings/coap/server.h"
-#include "bindings/coap/tcp.h"
 
 #include <stdlib.h>
 
 enum {
 	MOST_BYTES = 48 << 20,
+	LIFETIME_US = 247000000, /* RFC 7252 4.8.2, EXCHANGE_LIFETIME */
 	/* A client sends again after two seconds; an answer within this time goes with the acknowledgement and costs
 	 * half the datagrams. */
 	PIGGYBACK_US = 500000,
@@ -20,51 +21,64 @@ static void drop(struct keeper *keeper, struct kept *kept)
 	struct exchange *exchange = container_of(kept, struct exchange, kept);
 
 	loop_timer_cancel(keeper->loop, &exchange->soon);
-	transmission_end(&exchange->separate);
-	list_remove(&exchange->of_stream);
+	exchange_forsake(exchange);
 	strbuf_finish(&exchange->sent);
 	free(exchange);
 }
 
 void exchanges_init(struct keeper *keeper, struct loop *loop)
 {
-	keeper_init(keeper, loop, MOST_BYTES, TRANSMISSION_EXCHANGE_LIFETIME_US, drop);
+	keeper_init(keeper, loop, MOST_BYTES, LIFETIME_US, drop);
 }
 
-static struct exchange *make(struct server *server, const struct party *party, uint64_t key,
-			     const struct message *message)
+struct party exchange_party(const coap_session_t *session)
 {
+	const struct tcp *tcp = tcp_of(session);
+
+	return tcp ? (struct party){.connection = tcp->id} : party_at(&coap_session_get_addr_remote(session)->addr.sa);
+}
+
+struct exchange *exchange_begin(struct server *server, coap_session_t *session, const struct message *message,
+				uint64_t hash)
+{
+	struct tcp *tcp = tcp_of(session);
 	struct exchange *exchange = xzalloc(sizeof(*exchange));
+	struct party party = exchange_party(session);
 
 	exchange->server = server;
+	exchange->session = coap_session_reference(session);
+	exchange->hash = hash;
+	exchange->len = message_len(message);
+	exchange->is_con = !tcp && message->type == COAP_MESSAGE_CON;
 	exchange->token_len = (uint8_t)message->token.len;
 	if (message->token.len)
 		memcpy(exchange->token, message->token.ptr, message->token.len);
-	list_init(&exchange->of_stream);
-	keeper_add(&server->exchanges, &exchange->kept, party, key);
+	list_init(&exchange->of_tcp);
+	if (tcp)
+		list_push(&tcp->exchanges, &exchange->of_tcp);
+	keeper_add(&server->exchanges, &exchange->kept, &party, tcp ? server->next_key++ : message->mid);
 	return exchange;
 }
 
-struct exchange *exchange_of_datagram(struct server *server, const struct udp_peer *from, const struct udp_local *at,
-				      const struct message *message, uint64_t hash)
+void exchange_forsake(struct exchange *exchange)
 {
-	const struct party party = {.peer = *from};
-	struct exchange *exchange = make(server, &party, message->mid, message);
+	coap_session_t *session = exchange->session;
+	struct tcp *tcp = session ? tcp_of(session) : NULL;
 
-	exchange->local = *at;
-	exchange->hash = hash;
-	exchange->is_con = message->type == MESSAGE_CON;
-	return exchange;
+	exchange->session = NULL;
+	list_remove(&exchange->of_tcp);
+	if (tcp)
+		tcp_settle(tcp);
+	coap_session_release(session);
 }
 
-struct exchange *exchange_of_stream(struct server *server, struct stream *stream, const struct message *message)
+void exchanges_forsake(struct server *server)
 {
-	const struct party party = {.stream = stream->id};
-	struct exchange *exchange = make(server, &party, server->next_key++, message);
+	size_t state = 0;
 
-	exchange->stream = stream;
-	list_push(&stream->exchanges, &exchange->of_stream);
-	return exchange;
+	for (struct map_node *node = map_walk(&server->exchanges.by_key, &state, NULL); node;
+	     node = map_walk(&server->exchanges.by_key, &state, node))
+		exchange_forsake(container_of(node, struct exchange, kept.node));
 }
 
 /* Answered: datagrams are remembered. */
@@ -73,7 +87,8 @@ static void settle(struct exchange *exchange)
 	struct keeper *keeper = &exchange->server->exchanges;
 
 	loop_timer_cancel(keeper->loop, &exchange->soon);
-	if (exchange->kept.party.stream)
+	exchange_forsake(exchange);
+	if (exchange->kept.party.connection)
 		keeper_drop(keeper, &exchange->kept);
 	else
 		keeper_use(keeper, &exchange->kept, sizeof(*exchange) + exchange->sent.cap);
@@ -81,24 +96,24 @@ static void settle(struct exchange *exchange)
 
 /* ---- empty messages ---- */
 
-static const struct udp_peer *peer_of(const struct exchange *exchange)
+/* A session that has ended would be connected again. */
+static void send_bytes(coap_session_t *session, struct str bytes)
 {
-	return &exchange->kept.party.peer;
+	coap_pdu_t *pdu =
+		session && coap_session_get_state(session) != COAP_SESSION_STATE_NONE ? message_pdu(bytes) : NULL;
+
+	if (pdu)
+		coap_send(session, pdu);
 }
 
-static void send_bytes(struct exchange *exchange, struct str bytes)
-{
-	udp_send(&exchange->server->udp, peer_of(exchange), &exchange->local, bytes);
-}
-
-static void send_empty(struct exchange *exchange, enum message_type type)
+static void send_empty(struct exchange *exchange, coap_session_t *session, coap_pdu_type_t type)
 {
 	const struct message message = {.type = type, .mid = (uint16_t)exchange->kept.key, .token = STR("")};
 	struct strbuf *out = &exchange->server->out;
 
 	strbuf_clear(out);
-	message_write_datagram(out, &message);
-	send_bytes(exchange, strbuf_str(out));
+	message_write(out, &message);
+	send_bytes(session, strbuf_str(out));
 }
 
 static void acknowledge(struct timer *timer)
@@ -106,7 +121,7 @@ static void acknowledge(struct timer *timer)
 	struct exchange *exchange = container_of(timer, struct exchange, soon);
 
 	exchange->is_acknowledged = true;
-	send_empty(exchange, MESSAGE_ACK);
+	send_empty(exchange, exchange->session, COAP_MESSAGE_ACK);
 }
 
 void exchange_wait(struct exchange *exchange)
@@ -126,61 +141,59 @@ void exchange_end(struct exchange *exchange)
 
 void exchange_reset(struct exchange *exchange)
 {
-	send_empty(exchange, MESSAGE_RST);
+	send_empty(exchange, exchange->session, COAP_MESSAGE_RST);
 	keeper_drop(&exchange->server->exchanges, &exchange->kept);
 }
 
-void exchange_repeat(struct exchange *exchange)
+void exchange_repeat(struct exchange *exchange, coap_session_t *session)
 {
 	if (exchange->sent.len)
-		send_bytes(exchange, strbuf_str(&exchange->sent));
+		send_bytes(session, strbuf_str(&exchange->sent));
 	else if (exchange->is_acknowledged)
-		send_empty(exchange, MESSAGE_ACK);
+		send_empty(exchange, session, COAP_MESSAGE_ACK);
 }
 
 /* ---- answers ---- */
 
-/* The peer has it, or is not there; either way it asks no more. */
-static void separate_done(struct transmission *transmission, enum transmission_end end)
+/* One of its own is sent again by libcoap until the peer has it, so it is not kept here. */
+static void send_response(struct exchange *exchange, struct message *message)
 {
-	struct exchange *exchange = container_of(transmission, struct exchange, separate);
-
-	if (end == TRANSMISSION_ACKNOWLEDGED)
-		credit_verify(&exchange->server->credits, peer_of(exchange));
-}
-
-static void answer_datagram(struct exchange *exchange, struct message *message)
-{
-	struct server *server = exchange->server;
 	bool is_separate = exchange->is_con && exchange->is_acknowledged;
+	struct strbuf *out = is_separate || exchange->kept.party.connection ? &exchange->server->out : &exchange->sent;
 
-	message->type = !exchange->is_con ? MESSAGE_NON : is_separate ? MESSAGE_CON : MESSAGE_ACK;
-	message->mid = message->type == MESSAGE_ACK ? (uint16_t)exchange->kept.key
-						    : transmissions_new_mid(&server->transmissions);
-	if (is_separate) {
-		strbuf_clear(&server->out);
-		message_write_datagram(&server->out, message);
-		exchange->separate.done = separate_done;
-		transmission_begin(&exchange->separate, &server->transmissions, &server->udp, peer_of(exchange),
-				   &exchange->local, message->mid, strbuf_str(&server->out));
-	} else {
-		message_write_datagram(&exchange->sent, message);
-		send_bytes(exchange, strbuf_str(&exchange->sent));
+	if (exchange->session) {
+		message->token = str_make((const char *)exchange->token, exchange->token_len);
+		message->type = !exchange->is_con ? COAP_MESSAGE_NON
+				: is_separate	  ? COAP_MESSAGE_CON
+						  : COAP_MESSAGE_ACK;
+		message->mid = message->type == COAP_MESSAGE_ACK ? (uint16_t)exchange->kept.key
+								 : coap_new_message_id(exchange->session);
+		strbuf_clear(out);
+		message_write(out, message);
+		send_bytes(exchange->session, strbuf_str(out));
 	}
 	settle(exchange);
 }
 
-/* How long the response may be as a message. */
+/* How long the response may be as a message. The source of a datagram can be forged: beyond loopback nobody is sent
+ * much more than came from there (RFC 7252 11.3), as a block each time it is asked for. */
 static size_t limit_of(const struct exchange *exchange)
 {
-	if (!exchange->kept.party.stream)
-		return credit_of(&exchange->server->credits, peer_of(exchange));
-	return exchange->stream ? exchange->stream->peer_max : SIZE_MAX;
+	enum { FACTOR = 3, TRANSMISSIONS = 5, LEAST = 64 };
+	size_t limit = FACTOR * exchange->len / (exchange->is_acknowledged ? TRANSMISSIONS : 1);
+
+	if (!exchange->session)
+		return SIZE_MAX;
+	if (exchange->kept.party.connection)
+		return coap_session_max_pdu_size(exchange->session);
+	if (address_peer(&coap_session_get_addr_remote(exchange->session)->addr.sa).is_direct_loopback)
+		return SIZE_MAX;
+	return limit > LEAST ? limit : LEAST;
 }
 
 static bool fits(const struct exchange *exchange, const struct message *message, size_t limit)
 {
-	size_t most = exchange->kept.party.stream ? SIZE_MAX : block_size(BLOCK_SZX_LARGEST);
+	size_t most = exchange->kept.party.connection ? SIZE_MAX : block_size(BLOCK_SZX_LARGEST);
 
 	if (exchange->block2.is_there)
 		most = block_size(exchange->block2.szx);
@@ -201,25 +214,13 @@ static void cut(struct exchange *exchange, struct message *message, size_t limit
 	message->payload = STR("");
 }
 
-static void send_response(struct exchange *exchange, struct message *message)
-{
-	message->token = str_make((const char *)exchange->token, exchange->token_len);
-	if (!exchange->kept.party.stream) {
-		answer_datagram(exchange, message);
-		return;
-	}
-	if (exchange->stream)
-		tcp_send(exchange->stream, message);
-	settle(exchange);
-}
-
 /* What does not fit into one message, or was asked for in parts, goes in parts (RFC 7959 2.4). */
 void exchange_answer(struct exchange *exchange, struct message *message)
 {
 	size_t limit = limit_of(exchange);
 
 	if (exchange->block1.is_there)
-		block_add(message, COAP_NUMBER_BLOCK1, &exchange->block1);
+		block_add(message, COAP_OPTION_BLOCK1, &exchange->block1);
 	if (message->payload.len && !fits(exchange, message, limit)) {
 		transfer_keep(&exchange->server->transfers, &exchange->kept.party, exchange->key, message);
 		cut(exchange, message, limit);

@@ -14,7 +14,7 @@ enum { GET = 1, POST, PUT, DELETE };
 /* Of the Content-Format option: NULL with is_there: one that is not known. */
 static const struct media_def *content_media(const struct message *message, bool *is_there)
 {
-	struct str format = message_option(message, COAP_NUMBER_CONTENT_FORMAT);
+	struct str format = message_option(message, COAP_OPTION_CONTENT_FORMAT);
 
 	*is_there = format.ptr != NULL;
 	return format.ptr && format.len <= 2 ? format_media(message_uint(format)) : NULL;
@@ -22,7 +22,7 @@ static const struct media_def *content_media(const struct message *message, bool
 
 const struct media_def *translate_media(const struct message *message)
 {
-	struct str accept = message_option(message, COAP_NUMBER_ACCEPT);
+	struct str accept = message_option(message, COAP_OPTION_ACCEPT);
 	const struct media_def *asked = accept.ptr ? format_media(message_uint(accept)) : NULL;
 	bool is_there;
 
@@ -120,10 +120,10 @@ static void write_target(struct strbuf *out, const struct message *message, stru
 	for (unsigned i = 0; i < message->option_count; i++) {
 		const struct message_option *option = &message->options[i];
 
-		if (option->number == COAP_NUMBER_URI_PATH) {
+		if (option->number == COAP_OPTION_URI_PATH) {
 			strbuf_add_char(out, '/');
 			add_escaped(out, option->value, "-._~:@");
-		} else if (option->number == COAP_NUMBER_URI_QUERY && !take_parameter(req, option->value)) {
+		} else if (option->number == COAP_OPTION_URI_QUERY && !take_parameter(req, option->value)) {
 			strbuf_add_char(out, separator);
 			add_escaped(out, option->value, "-._~:@=+*,/");
 			separator = '&';
@@ -136,7 +136,7 @@ static void map_target(const struct message *message, const struct schema *schem
 {
 	struct strbuf target = {0};
 
-	if (!message_option(message, COAP_NUMBER_URI_PATH).ptr)
+	if (!message_option(message, COAP_OPTION_URI_PATH).ptr)
 		strbuf_add_char(&target, '/');
 	write_target(&target, message, req);
 	target_map(req, strbuf_str(&target), STR(""), schema);
@@ -177,7 +177,7 @@ static void map_content(const struct message *message, struct str content, struc
 		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Format is missing");
 	else if (!media || !(media->operations & OP_BIT(op)))
 		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Format %llu is not understood here",
-			     (unsigned long long)message_uint(message_option(message, COAP_NUMBER_CONTENT_FORMAT)));
+			     (unsigned long long)message_uint(message_option(message, COAP_OPTION_CONTENT_FORMAT)));
 }
 
 void translate_request(const struct message *message, struct str content, const struct schema *schema,
@@ -224,7 +224,7 @@ static void add_location(struct message *message, struct request *req)
 	rest = str_from(arena_copy(&req->arena, strbuf_str(&path)), 1);
 	strbuf_finish(&path);
 	while (rest.ptr)
-		message_add(message, COAP_NUMBER_LOCATION_PATH, str_split(&rest, '/'));
+		message_add(message, COAP_OPTION_LOCATION_PATH, str_split(&rest, '/'));
 }
 
 static void add_time(struct message *message, struct request *req)
@@ -255,9 +255,9 @@ static void add_payload(struct message *message, const struct media_def *media, 
 {
 	message->payload = payload;
 	if (payload.len)
-		message_add_uint(message, COAP_NUMBER_CONTENT_FORMAT, format_number(media));
+		message_add_uint(message, COAP_OPTION_CONTENT_FORMAT, format_number(media));
 	if (is_cacheable(message->code))
-		message_add_uint(message, COAP_NUMBER_MAX_AGE, 0);
+		message_add_uint(message, COAP_OPTION_MAXAGE, 0);
 }
 
 void translate_response(struct message *message, struct request *req, const struct media_def *media,
