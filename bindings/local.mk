@@ -31,12 +31,16 @@ libbindings_a_SOURCES += \
 	bindings/coap/credit.c bindings/coap/credit.h \
 	bindings/coap/exchange.c bindings/coap/exchange.h \
 	bindings/coap/coap.c bindings/coap/coap.h \
+	bindings/coap/hop_message.c bindings/coap/hop_message.h \
 	bindings/coap/keeper.c bindings/coap/keeper.h \
 	bindings/coap/translate.c bindings/coap/translate.h \
+	bindings/coap/link.c bindings/coap/link.h \
 	bindings/coap/message.c bindings/coap/message.h \
 	bindings/coap/option.c bindings/coap/option.h bindings/coap/option.def bindings/coap/format.def \
+	bindings/coap/sender.c bindings/coap/sender.h \
 	bindings/coap/server.c bindings/coap/server.h \
 	bindings/coap/stream.c bindings/coap/stream.h \
 	bindings/coap/transmission.c bindings/coap/transmission.h \
-	bindings/coap/udp.c bindings/coap/udp.h
+	bindings/coap/udp.c bindings/coap/udp.h \
+	bindings/resolver.c bindings/resolver.h
 endif

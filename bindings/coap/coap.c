@@ -104,6 +104,7 @@ static void coap_close(struct binding_state *front)
 		return;
 	front->drained = NULL;
 	listener_close(&front->listener);
+	sender_close(&front->sender);
 	streams_finish(&front->streams);
 	server_stop(&front->server);
 	front->is_closed = true;
@@ -151,8 +152,14 @@ static int coap_open(struct cse *cse, struct loop *loop, const struct binding_co
 	front->config = *config;
 	front->drain.fire = drain_ended;
 	front->listener.accepted = accepted;
+	error = sender_open(&front->sender, cse, loop, config, message, size);
+	if (error < 0) {
+		free(front);
+		return error;
+	}
 	error = open_sockets(front, cse, loop, message, size);
 	if (error < 0) {
+		sender_close(&front->sender);
 		free(front);
 		return error;
 	}
@@ -177,6 +184,20 @@ static const char *coap_address(struct binding_state *front)
 	return front->listener.address;
 }
 
+/* ---- hops ---- */
+
+static void coap_send(struct binding_state *front, struct hop *hop)
+{
+	sender_send(&front->sender, hop);
+}
+
+static void coap_cancel(struct binding_state *front, struct hop *hop)
+{
+	sender_cancel(&front->sender, hop);
+}
+
+static const char *const schemes[] = {"coap", "coap+tcp", NULL};
+
 extern const struct binding binding_coap;
 const struct binding binding_coap = {
 	.name = "coap",
@@ -185,4 +206,7 @@ const struct binding binding_coap = {
 	.close = coap_close,
 	.set_limits = coap_set_limits,
 	.address = coap_address,
+	.schemes = schemes,
+	.send = coap_send,
+	.cancel = coap_cancel,
 };

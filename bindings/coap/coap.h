@@ -2,6 +2,7 @@
 #ifndef BINDINGS_COAP_COAP_H
 #define BINDINGS_COAP_COAP_H
 
+#include "bindings/coap/sender.h"
 #include "bindings/coap/server.h"
 #include "bindings/coap/stream.h"
 #include "bindings/listener.h"
@@ -11,6 +12,7 @@ struct binding_state {
 	struct server server;
 	struct streams streams; /* that peers have made */
 	struct listener listener;
+	struct sender sender;
 	bool is_closed;
 	struct timer drain;
 	void (*drained)(void *arg);

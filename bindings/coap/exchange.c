@@ -218,6 +218,8 @@ void exchange_answer(struct exchange *exchange, struct message *message)
 {
 	size_t limit = limit_of(exchange);
 
+	if (!message_is_success(message)) /* whatever part was asked for, this is why there is none */
+		exchange->block2 = (struct block){0};
 	if (exchange->block1.is_there)
 		block_add(message, COAP_NUMBER_BLOCK1, &exchange->block1);
 	if (message->payload.len && !fits(exchange, message, limit)) {

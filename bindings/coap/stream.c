@@ -87,7 +87,7 @@ static enum stream_wait wait_of(const struct stream *stream)
 		return STREAM_WAITS_NOT;
 	if (stream->in.len)
 		return STREAM_WAITS_REST;
-	return stream->observer_count ? STREAM_WAITS_NOT : STREAM_IS_IDLE;
+	return stream->user_count ? STREAM_WAITS_NOT : STREAM_IS_IDLE;
 }
 
 static void set_deadline(struct stream *stream)
@@ -190,14 +190,17 @@ static void take_signal(struct stream *stream, const struct message *message)
 		}
 	if (message->code == SIGNAL_CSM && size.ptr && message_uint(size) >= BASE_MAX)
 		stream->peer_max = message_uint(size);
-	if (message->code == SIGNAL_CSM)
+	if (message->code == SIGNAL_CSM) {
 		stream->has_csm = true;
-	else if (message->code == SIGNAL_PING)
+		if (stream->greeted)
+			stream->greeted(stream);
+	} else if (message->code == SIGNAL_PING) {
 		send_signal(stream, SIGNAL_PONG, message->token);
-	else if (message->code == SIGNAL_RELEASE)
+	} else if (message->code == SIGNAL_RELEASE) {
 		stream_drain(stream);
-	else if (message->code == SIGNAL_ABORT)
+	} else if (message->code == SIGNAL_ABORT) {
 		end(stream, "the peer has aborted the connection");
+	}
 }
 
 /* ---- reading ---- */

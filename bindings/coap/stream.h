@@ -37,13 +37,15 @@ struct stream {
 	bool is_ending;	       /* nothing more is read; it closes when all is answered and sent */
 	bool is_reading;       /* messages are being taken from in */
 	struct list exchanges; /* requests of the peer's that are not answered (exchange.h) */
-	unsigned observer_count;
+	unsigned user_count;   /* observers, or requests of ours: it stays open for them */
 	enum stream_wait wait;
 	struct timer deadline;
 	struct timer resume;
 	void *owner; /* of a client's */
 	/* A request or response has come. The stream may be closed meanwhile. */
 	void (*took)(struct stream *stream, const struct message *message);
+	/* The peer has said what it takes; may be NULL. */
+	void (*greeted)(struct stream *stream);
 	/* It is closed; memory stays until the end of the round. Not called by stream_close. */
 	void (*closed)(struct stream *stream, const char *why);
 };

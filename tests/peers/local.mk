@@ -1,2 +1,11 @@
 # Bindings against public clients: libcoap's, mosquitto's, packages of npm, a browser.
 EXTRA_DIST += tests/peers/peers.py tests/peers/package.json tests/peers/package-lock.json
+
+if WITH_COAP
+TESTS += tests/peers/test_coap.py
+EXTRA_DIST += tests/peers/test_coap.py tests/peers/raw_coap.py tests/peers/coap_options.c
+check_DATA += tests/peers/coap_options.so
+CLEANFILES += tests/peers/coap_options.so
+tests/peers/coap_options.so: tests/peers/coap_options.c
+	$(AM_V_GEN)$(MKDIR_P) tests/peers && $(CC) -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -shared -fPIC $(COAP_CFLAGS) -o $@ $(srcdir)/tests/peers/coap_options.c
+endif
