@@ -36,6 +36,7 @@ libbindings_a_SOURCES += \
 	bindings/coap/translate.c bindings/coap/translate.h \
 	bindings/coap/link.c bindings/coap/link.h \
 	bindings/coap/message.c bindings/coap/message.h \
+	bindings/coap/observe.c bindings/coap/observe.h \
 	bindings/coap/option.c bindings/coap/option.h bindings/coap/option.def bindings/coap/format.def \
 	bindings/coap/sender.c bindings/coap/sender.h \
 	bindings/coap/server.c bindings/coap/server.h \

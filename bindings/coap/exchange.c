@@ -23,6 +23,7 @@ static void drop(struct keeper *keeper, struct kept *kept)
 	transmission_end(&exchange->separate);
 	list_remove(&exchange->of_stream);
 	strbuf_finish(&exchange->sent);
+	strbuf_finish(&exchange->observation);
 	free(exchange);
 }
 
@@ -170,26 +171,28 @@ static void answer_datagram(struct exchange *exchange, struct message *message)
 	settle(exchange);
 }
 
-/* How long the response may be as a message. */
-static size_t limit_of(const struct exchange *exchange)
+/* ---- parts ---- */
+
+/* How long a response may be as a message. */
+static size_t limit_of(struct server *server, const struct party *party, const struct stream *stream)
 {
-	if (!exchange->kept.party.stream)
-		return credit_of(&exchange->server->credits, peer_of(exchange));
-	return exchange->stream ? exchange->stream->peer_max : SIZE_MAX;
+	if (!party->stream)
+		return credit_of(&server->credits, &party->peer);
+	return stream ? stream->peer_max : SIZE_MAX;
 }
 
-static bool fits(const struct exchange *exchange, const struct message *message, size_t limit)
+static bool fits(const struct message *message, const struct party *party, const struct block *asked, size_t limit)
 {
-	size_t most = exchange->kept.party.stream ? SIZE_MAX : block_size(BLOCK_SZX_LARGEST);
+	size_t most = party->stream ? SIZE_MAX : block_size(BLOCK_SZX_LARGEST);
 
-	if (exchange->block2.is_there)
-		most = block_size(exchange->block2.szx);
-	return exchange->block2.number == 0 && message->payload.len <= most && message_len(message) <= limit;
+	if (asked->is_there)
+		most = block_size(asked->szx);
+	return asked->number == 0 && message->payload.len <= most && message_len(message) <= limit;
 }
 
-static void cut(struct exchange *exchange, struct message *message, size_t limit)
+static void cut(struct message *message, const struct block *asked, size_t limit)
 {
-	struct block block = exchange->block2;
+	struct block block = *asked;
 
 	if (!block.is_there || block.szx > BLOCK_SZX_LARGEST)
 		block.szx = BLOCK_SZX_LARGEST;
@@ -200,6 +203,19 @@ static void cut(struct exchange *exchange, struct message *message, size_t limit
 	message->code = MESSAGE_CODE(4, 0); /* RFC 7959 2.4 */
 	message->payload = STR("");
 }
+
+void exchange_fit(struct server *server, const struct party *party, const struct stream *stream,
+		  const struct block *asked, uint64_t key, struct message *message)
+{
+	size_t limit = limit_of(server, party, stream);
+
+	if (!message->payload.len || fits(message, party, asked, limit))
+		return;
+	transfer_keep(&server->transfers, party, key, message);
+	cut(message, asked, limit);
+}
+
+/* ---- responses ---- */
 
 static void send_response(struct exchange *exchange, struct message *message)
 {
@@ -216,16 +232,12 @@ static void send_response(struct exchange *exchange, struct message *message)
 /* What does not fit into one message, or was asked for in parts, goes in parts (RFC 7959 2.4). */
 void exchange_answer(struct exchange *exchange, struct message *message)
 {
-	size_t limit = limit_of(exchange);
-
 	if (!message_is_success(message)) /* whatever part was asked for, this is why there is none */
 		exchange->block2 = (struct block){0};
+	exchange_fit(exchange->server, &exchange->kept.party, exchange->stream, &exchange->block2, exchange->key,
+		     message);
 	if (exchange->block1.is_there)
 		block_add(message, COAP_NUMBER_BLOCK1, &exchange->block1);
-	if (message->payload.len && !fits(exchange, message, limit)) {
-		transfer_keep(&exchange->server->transfers, &exchange->kept.party, exchange->key, message);
-		cut(exchange, message, limit);
-	}
 	send_response(exchange, message);
 }
 
@@ -233,6 +245,6 @@ void exchange_answer_part(struct exchange *exchange, const struct transfer *tran
 {
 	struct message message = transfer->message;
 
-	cut(exchange, &message, SIZE_MAX);
+	cut(&message, &exchange->block2, SIZE_MAX);
 	send_response(exchange, &message);
 }

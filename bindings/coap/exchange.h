@@ -10,21 +10,19 @@
 
 struct server;
 struct stream;
-struct observer;
 
 struct exchange {
 	struct kept kept; /* pinned until it is answered */
 	struct server *server;
 	struct stream *stream; /* NULL: datagrams, or it is closed */
 	struct list of_stream;
-	struct observer *observer; /* whose turn to be told it is; NULL: a request of a peer's */
 	struct udp_local local;
 	uint64_t hash; /* of the datagram */
 	uint8_t token[8];
 	uint8_t token_len;
 	bool is_con;
-	bool is_acknowledged; /* by an empty message: the answer is one of its own (RFC 7252 5.2.2) */
-	bool observes;	      /* the answer says that it is observed */
+	bool is_acknowledged;	   /* by an empty message: the answer is one of its own (RFC 7252 5.2.2) */
+	struct strbuf observation; /* the request, if it wants to hear of changes (observe.h) */
 	struct block block1, block2;
 	uint64_t key; /* block_key */
 	const struct media_def *media;
@@ -36,7 +34,7 @@ struct exchange {
 /* Remembers a request that came in a datagram. */
 struct exchange *exchange_of_datagram(struct server *server, const struct udp_peer *from, const struct udp_local *at,
 				      const struct message *message, uint64_t hash);
-/* One of a stream, or of an observer. */
+/* One of a stream. */
 struct exchange *exchange_of_stream(struct server *server, struct stream *stream, const struct message *message);
 
 /* It will take a while: from here on an empty message acknowledges it if there is no answer soon. */
@@ -44,6 +42,10 @@ void exchange_wait(struct exchange *exchange);
 /* Sends a whole response, or its first part, with the token and Block options added. message is changed. The exchange
  * may be gone. */
 void exchange_answer(struct exchange *exchange, struct message *message);
+/* Cuts a whole response down to what one message to a party may hold, or to the part that is asked for, and keeps the
+ * whole for questions for the rest under the key. stream: NULL: datagrams, or it is closed. */
+void exchange_fit(struct server *server, const struct party *party, const struct stream *stream,
+		  const struct block *asked, uint64_t key, struct message *message);
 /* Sends the part of a response that it asks for. */
 void exchange_answer_part(struct exchange *exchange, const struct transfer *transfer);
 /* No response follows. */

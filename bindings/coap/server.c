@@ -2,6 +2,7 @@
 #include "bindings/coap/server.h"
 
 #include "bindings/address.h"
+#include "bindings/coap/observe.h"
 #include "bindings/coap/stream.h"
 #include "bindings/coap/translate.h"
 
@@ -20,6 +21,12 @@ static void refuse(struct exchange *exchange, const struct message *request, uin
 
 /* ---- requests of the CSE's ---- */
 
+void server_request_ended(struct server *server)
+{
+	if (--server->waiting_count == 0 && server->idle)
+		server->idle(server);
+}
+
 static void replied(struct request *req, void *arg)
 {
 	struct exchange *exchange = arg;
@@ -27,13 +34,14 @@ static void replied(struct request *req, void *arg)
 	struct message message = {0};
 
 	translate_response(&message, req, exchange->media, &server->transcoder);
+	if (exchange->observation.len && message_is_success(&message))
+		observe_begin(exchange, req, &message);
 	if (message.code)
 		exchange_answer(exchange, &message);
 	else
 		exchange_end(exchange);
 	request_release(req);
-	if (--server->waiting_count == 0 && server->idle)
-		server->idle(server);
+	server_request_ended(server);
 }
 
 static struct peer peer_of(const struct exchange *exchange)
@@ -62,6 +70,7 @@ static void submit(struct exchange *exchange, const struct message *message, str
 	req->peer = peer_of(exchange);
 	translate_request(message, content, server->config->schema, req);
 	server->waiting_count++;
+	observe_look(exchange, message);
 	exchange_wait(exchange);
 	cse_submit(server->cse, req, replied, exchange);
 }
@@ -139,8 +148,7 @@ static void take(struct exchange *exchange, const struct message *message)
 		refuse(exchange, message, MESSAGE_CODE(4, 0), RSC_BAD_REQUEST, "a Block option has a reserved size");
 		return;
 	}
-	if (exchange->block1.is_there || exchange->block2.is_there || !is_stream)
-		exchange->key = block_key(message, server->seed);
+	exchange->key = block_key(message, server->seed);
 	if (exchange->block2.number && hand_out(exchange, message))
 		return;
 	if (exchange->block1.is_there)
@@ -237,6 +245,7 @@ void server_forget_stream(struct server *server, struct stream *stream)
 		list_remove(item);
 		container_of(item, struct exchange, of_stream)->stream = NULL;
 	}
+	keeper_drop_party(&server->observers, &party);
 	keeper_drop_party(&server->assemblies, &party);
 	keeper_drop_party(&server->transfers, &party);
 }
@@ -275,12 +284,14 @@ int server_open(struct server *server, struct cse *cse, struct loop *loop, const
 	assemblies_init(&server->assemblies, loop, room_for_parts(config));
 	transfers_init(&server->transfers, loop, room_for_parts(config));
 	credit_init(&server->credits, loop);
+	observers_init(&server->observers, loop);
 	transcoder_init(&server->transcoder, config->schema);
 	return 0;
 }
 
 void server_stop(struct server *server)
 {
+	keeper_finish(&server->observers);
 	udp_close(&server->udp);
 }
 

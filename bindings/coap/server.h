@@ -15,7 +15,7 @@ struct server {
 	const struct binding_config *config;
 	struct udp udp;
 	struct transmissions transmissions;
-	struct keeper exchanges, assemblies, transfers, credits;
+	struct keeper exchanges, assemblies, transfers, credits, observers;
 	struct transcoder transcoder;
 	struct strbuf out, scratch;
 	uint64_t seed, next_key;
@@ -32,6 +32,9 @@ WARN_UNUSED int server_open(struct server *server, struct cse *cse, struct loop 
 void server_stop(struct server *server);
 /* Every request is answered. */
 void server_finish(struct server *server);
+
+/* The CSE has answered one. May free the server. */
+void server_request_ended(struct server *server);
 
 /* A request that came over a stream. */
 void server_request(struct server *server, struct stream *stream, const struct message *message);

@@ -1,7 +1,10 @@
 """CoAP by hand: messages as bytes, a client on a bare socket, and a target of notifications."""
 
+import contextlib
+import json
 import os
 import random
+import re
 import select
 import socket
 import struct
@@ -9,12 +12,14 @@ import threading
 import time
 
 from peers import expect
+from copse_harness import Server, expect_equal
 
 CON, NON, ACK, RST = range(4)
 GET, POST, PUT, DELETE = 1, 2, 3, 4
 OBSERVE, LOCATION_PATH, URI_PATH, CONTENT_FORMAT, MAX_AGE, URI_QUERY, ACCEPT = 6, 8, 11, 12, 14, 15, 17
 BLOCK2, BLOCK1, SIZE2, SIZE1 = 23, 27, 28, 60
 OT, RTURI, TY, RVI, FR, RQI, RSC = 259, 263, 267, 271, 279, 283, 307
+LARGE = 200_000
 PATIENCE = 20  # seconds until something that must happen counts as missing
 
 
@@ -311,3 +316,27 @@ class Target:
 def accept(message, kind=ACK):
     options = [(RSC, uint(2000)), (RQI, message.option(RQI) or b"")]
     return Message(kind, code("2.04"), message.mid, message.token, options)
+
+
+# ---- the server ----
+
+
+@contextlib.contextmanager
+def serve(settings=None):
+    settings = {"coap.listen": "127.0.0.1:0", "log.level": "info", **(settings or {})}
+    with Server(store_type="memory", settings=settings) as server:
+        server.coap = int(re.search(r"binding=coap address=coap://[^\s]*:(\d+)", server.log()).group(1))
+        yield server
+
+
+def must(answer, rsc):
+    expect_equal(answer.rsc, rsc, repr(answer))
+    return answer
+
+
+def content(**members):
+    return json.dumps(members["root"]).encode() if "root" in members else json.dumps({"m2m:cin": members}).encode()
+
+
+def container(client, name="c", parent="cse-in"):
+    return must(client.ask(request(POST, parent, body=content(root={"m2m:cnt": {"rn": name}}), ty=3)), 2001)

@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
-"""CoAP: by hand over bare sockets, by libcoap's client, by a package of npm. Speaks TAP."""
+"""CoAP by hand over bare sockets. Speaks TAP."""
 
-import contextlib
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -15,32 +13,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import peers  # noqa: E402
 import raw_coap as raw  # noqa: E402
-from copse_harness import Server, expect, expect_equal, main, rule, temporary_directory  # noqa: E402
-from raw_coap import ACK, CON, DELETE, GET, NON, POST, PUT, RST, Client, Message, Stream, Target, code, request  # noqa: E402
+from copse_harness import expect, expect_equal, main, rule  # noqa: E402
+from raw_coap import (  # noqa: E402
+    ACK, CON, DELETE, GET, LARGE, NON, POST, PUT, RST,
+    Client, Message, Stream, Target, code, container, content, must, request, serve,
+)
 
-LARGE = 200_000
-ONEM2M = r"Invalid Option Number (25\d|2[6-9]\d|3[0-3]\d)"  # oneM2M's options, TS-0008 6.2.2.4
-
-
-@contextlib.contextmanager
-def serve(settings=None):
-    settings = {"coap.listen": "127.0.0.1:0", "log.level": "info", **(settings or {})}
-    with Server(store_type="memory", settings=settings) as server:
-        server.coap = int(re.search(r"binding=coap address=coap://[^\s]*:(\d+)", server.log()).group(1))
-        yield server
-
-
-def must(answer, rsc):
-    expect_equal(answer.rsc, rsc, repr(answer))
-    return answer
-
-
-def content(**members):
-    return json.dumps(members["root"]).encode() if "root" in members else json.dumps({"m2m:cin": members}).encode()
-
-
-def container(client, name="c", parent="cse-in"):
-    return must(client.ask(request(POST, parent, body=content(root={"m2m:cnt": {"rn": name}}), ty=3)), 2001)
 
 
 def count(client, name="c"):
@@ -324,137 +302,105 @@ def hung_target():
             target.close()
 
 
-# ---- libcoap's client ----
+@rule("a peer beyond loopback that has shown nothing gets three times what it sent at most, and then the rest in parts")
+def amplification():
+    if not shutil.which("unshare") or not shutil.which("ip"):
+        raise peers.Skip("there is no unshare or ip")
+    inside = "ip link set lo up && ip addr add 192.0.2.1/24 dev lo && exec %s -B %s" % (
+        sys.executable,
+        os.path.join(HERE, "coap_far.py"),
+    )
+    done = subprocess.run(["unshare", "-rn", "sh", "-c", inside], capture_output=True, text=True, timeout=120, check=False)
+    if "unshare" in done.stderr or "RTNETLINK" in done.stderr:
+        raise peers.Skip("there are no network namespaces here: " + done.stderr.strip())
+    expect_equal(done.stdout.strip(), "done", done.stderr)
 
 
-def coap_client(*arguments, body=None):
-    program = next((p for p in ("coap-client", "coap-client-notls", "coap-client-openssl") if shutil.which(p)), None)
-    if not program:
-        raise peers.Skip("there is no coap-client (libcoap3-bin)")
-    library = os.path.join(os.path.abspath(peers.BUILD), "tests", "peers", "coap_options.so")
-    if not os.path.exists(library):
-        raise peers.Skip("there is no %s: make check builds it" % library)
-    command = [program, "-B", "20", "-O", "279,CAdmin", "-O", "283,cli", "-O", "271,3", *arguments]
-    if body is not None:
-        path = os.path.join(temporary_directory(), "body")
-        with open(path, "wb") as out:
-            out.write(body)
-        command[1:1] = ["-t", "50", "-f", path]
-    environment = dict(os.environ, LD_PRELOAD=library)
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
-    expect_equal(done.returncode, 0, done.stderr.decode())
-    return done.stdout
+def observe(client, path, origin="CAdmin", more=(), value=b""):
+    message = request(GET, path, origin=origin, more=[(raw.OBSERVE, value), *more])
+    answer = must(client.ask(message), 2000)
+    return message, answer
 
 
-@rule("libcoap's client creates, retrieves, updates, discovers and deletes, over UDP and TCP, 200 kB both ways; tshark reads it all")
-def libcoap():
-    with serve() as server:
-        with peers.Capture(os.path.join(temporary_directory(), "libcoap.pcapng"), server.coap, "udp") as capture:
-            for scheme in ("coap", "coap+tcp"):
-                base, name = "%s://127.0.0.1:%d/" % (scheme, server.coap), scheme[-3:]
-                made = coap_client("-m", "post", "-O", "267,0x03", base + "cse-in", body=content(root={"m2m:cnt": {"rn": name}}))
-                expect_equal(json.loads(made)["m2m:cnt"]["rn"], name, "CREATE")
-                large = content(rn="large", con="x" * LARGE)
-                got = coap_client("-m", "post", "-O", "267,0x04", base + "cse-in/" + name, body=large)
-                expect_equal(len(json.loads(got)["m2m:cin"]["con"]), LARGE, "200 kB in")
-                got = coap_client("-m", "get", base + "cse-in/%s/la" % name)
-                expect_equal(len(json.loads(got)["m2m:cin"]["con"]), LARGE, "200 kB out")
-                got = coap_client("-m", "put", base + "cse-in/" + name, body=content(root={"m2m:cnt": {"mni": 7}}))
-                expect_equal(json.loads(got)["m2m:cnt"]["mni"], 7, "UPDATE")
-                got = coap_client("-m", "get", base + "cse-in?fu=1&ty=3")
-                expect("cse-in/" + name in json.loads(got)["m2m:uril"], "discovery")
-                got = coap_client("-N", "-m", "get", base + "cse-in/" + name)
-                expect_equal(json.loads(got)["m2m:cnt"]["cni"], 1, "NON")
-                coap_client("-m", "delete", base + "cse-in/" + name)
-        capture.expect_well_formed("coap", 400, ONEM2M)
+def sequence(message):
+    return int.from_bytes(message.option(raw.OBSERVE), "big")
 
 
-# ---- npm ----
-
-NODE = """
-const coap = require('coap'), [port, target] = process.argv.slice(1).map(Number)
-coap.parameters.maxPayloadSize = 1024
-function ask(method, path, { query, ty, body, confirmable = true, options = {} } = {}) {
-  return new Promise((resolve, reject) => {
-    const req = coap.request({ hostname: '127.0.0.1', port, method, pathname: path, query, confirmable })
-    req.setOption('279', Buffer.from('CAdmin'))
-    req.setOption('283', Buffer.from('npm' + Math.random()))
-    req.setOption('271', Buffer.from('3'))
-    if (ty) req.setOption('267', Buffer.from([ty]))
-    if (body) req.setOption('Content-Format', 'application/json')
-    if (body && body.length > 1024) req.setOption('Block1', Buffer.from([0x06]))
-    req.on('response', res => {
-      const chunks = []
-      res.on('data', chunk => chunks.push(chunk))
-      res.on('end', () => {
-        const rsc = res.options.find(o => o.name === '307' || o.name === 307)
-        const text = Buffer.concat(chunks).toString()
-        resolve({ code: res.code, rsc: rsc && rsc.value.readUInt16BE(0), json: text ? JSON.parse(text) : null })
-      })
-    })
-    req.on('error', reject)
-    req.on('timeout', () => reject(new Error('timeout')))
-    if (body) req.write(body)
-    req.end()
-  })
-}
-function check(what, seen, wanted) {
-  if (JSON.stringify(seen) !== JSON.stringify(wanted)) throw new Error(what + ': ' + JSON.stringify(seen))
-}
-"""
+def told(client, message):
+    """The next notification, acknowledged."""
+    got = client.receive()
+    expect(got is not None and got.token == message.token, "not told: %r" % got)
+    expect_equal((got.kind, got.text), (CON, "2.05"), "notification")
+    client.socket.send(Message(ACK, 0, got.mid).datagram())
+    return got
 
 
-@rule("npm's coap creates, retrieves, updates, discovers and deletes, 200 kB both ways; tshark reads it all")
-def npm():
-    script = NODE + """
-async function run() {
-  let got = await ask('POST', '/cse-in', { ty: 3, body: JSON.stringify({ 'm2m:cnt': { rn: 'n' } }) })
-  check('CREATE', [got.code, got.rsc, got.json['m2m:cnt'].rn], ['2.01', 2001, 'n'])
-  const con = 'y'.repeat(200000)
-  got = await ask('POST', '/cse-in/n', { ty: 4, body: JSON.stringify({ 'm2m:cin': { con } }) })
-  check('200 kB in', [got.code, got.json['m2m:cin'].con.length], ['2.01', con.length])
-  got = await ask('GET', '/cse-in/n/la')
-  check('200 kB out', [got.code, got.json['m2m:cin'].con.length], ['2.05', con.length])
-  got = await ask('PUT', '/cse-in/n', { body: JSON.stringify({ 'm2m:cnt': { mni: 4 } }) })
-  check('UPDATE', [got.code, got.rsc], ['2.04', 2004])
-  got = await ask('GET', '/cse-in', { query: 'fu=1&ty=3' })
-  check('discovery', got.json, { 'm2m:uril': ['cse-in/n'] })
-  got = await ask('GET', '/cse-in/n', { confirmable: false })
-  check('NON', got.json['m2m:cnt'].cni, 1)
-  got = await ask('DELETE', '/cse-in/n')
-  check('DELETE', [got.code, got.rsc], ['2.02', 2002])
-  console.log('done')
-  process.exit(0)
-}
-run().catch(error => { console.error(error); process.exit(1) })
-"""
-    with serve() as server:
-        with peers.Capture(os.path.join(temporary_directory(), "npm.pcapng"), server.coap, "udp") as capture:
-            expect_equal(peers.node(script, server.coap).strip(), "done", "script")
-        capture.expect_well_formed("coap", 400, ONEM2M)
+@rule("who observes a container or its latest is told of each change, with a number that grows, until he rejects it")
+def observing():
+    with serve() as server, Client(server.coap) as client, Client(server.coap) as writer:
+        container(writer)
+        must(writer.ask(request(POST, "cse-in/c", body=content(con="0"), ty=4)), 2001)
+        latest, first = observe(client, "cse-in/c/la")
+        last = sequence(first)
+        for value in "123":
+            must(writer.ask(request(POST, "cse-in/c", body=content(con=value), ty=4)), 2001)
+            got = told(client, latest)
+            expect_equal(json.loads(got.payload)["m2m:cin"]["con"], value, "latest")
+            expect(sequence(got) > last, "sequence number")
+            last = sequence(got)
+        # what is not acknowledged comes again; changes meanwhile are one more notification, with the newest
+        must(writer.ask(request(POST, "cse-in/c", body=content(con="4"), ty=4)), 2001)
+        once = client.receive()
+        for value in "567":
+            must(writer.ask(request(POST, "cse-in/c", body=content(con=value), ty=4)), 2001)
+        again = client.receive()
+        expect_equal(again.datagram(), once.datagram(), "notification that was not acknowledged")
+        client.socket.send(Message(ACK, 0, again.mid).datagram())
+        expect_equal(json.loads(told(client, latest).payload)["m2m:cin"]["con"], "7", "the newest")
+        # the container too, and large ones in parts
+        whole, _ = observe(client, "cse-in/c")
+        must(writer.ask_whole(request(POST, "cse-in/c", body=content(con="y" * 5000), ty=4)), 2001)
+        got = {}
+        for _ in range(2):
+            notification = client.receive()
+            client.socket.send(Message(ACK, 0, notification.mid).datagram())
+            got[notification.token] = notification
+        expect_equal(json.loads(got[whole.token].payload)["m2m:cnt"]["cni"], 9, "container")
+        rest = client.rest_of(Message(number=GET, options=[o for o in latest.options if o[0] != raw.OBSERVE]), got[latest.token])
+        expect_equal(len(json.loads(rest.payload)["m2m:cin"]["con"]), 5000, "large notification")
+        # one ends by rejecting, the other by asking for it
+        stop = Message(number=GET, options=[(n, b"\x01" if n == raw.OBSERVE else v) for n, v in whole.options])
+        client.prepare(stop)
+        stop.token = whole.token
+        client.socket.send(stop.datagram())
+        expect(must(client.answer_to(stop), 2000).option(raw.OBSERVE) is None, "it is still observed")
+        must(writer.ask(request(POST, "cse-in/c", body=content(con="8"), ty=4)), 2001)
+        client.socket.send(Message(RST, 0, client.receive().mid).datagram())
+        must(writer.ask(request(POST, "cse-in/c", body=content(con="9"), ty=4)), 2001)
+        expect(client.receive(1) is None, "told after all")
 
 
-@rule("npm's coap server is notified")
-def npm_target():
-    script = NODE + """
-const server = coap.createServer((req, res) => {
-  res.setOption('307', Buffer.from([0x07, 0xd0]))
-  res.code = '2.04'
-  res.end()
-  const content = JSON.parse(req.payload.toString())['m2m:sgn']
-  if (!content.vrq) { console.log(content.nev.rep['m2m:cin'].con); process.exit(0) }
-})
-server.listen(target, '127.0.0.1', async () => {
-  await ask('POST', '/cse-in', { ty: 3, body: JSON.stringify({ 'm2m:cnt': { rn: 'n' } }) })
-  const sub = { 'm2m:sub': { rn: 's', nu: ['coap://127.0.0.1:' + target + '/note'], enc: { net: [3] }, nct: 1 } }
-  const made = await ask('POST', '/cse-in/n', { ty: 23, body: JSON.stringify(sub) })
-  check('subscription', made.rsc, 2001)
-  await ask('POST', '/cse-in/n', { ty: 4, body: JSON.stringify({ 'm2m:cin': { con: 'told' } }) })
-})
-"""
-    with serve() as server:
-        told = peers.node(script, server.coap, peers.free_port(socket.SOCK_DGRAM))
-        expect_equal(told.strip(), "told", "notification")
+@rule("an observer is told no more than it may read: the last word is the refusal, or that the resource is gone")
+def observing_ends():
+    with serve() as server, Client(server.coap) as client, Client(server.coap) as writer, Stream(server.coap) as stream:
+        acp = {"m2m:acp": {"rn": "p", "pv": {"acr": [{"acor": ["Cfriend"], "acop": 2}]}, "pvs": {"acr": [{"acor": ["CAdmin"], "acop": 63}]}}}
+        policy = json.loads(must(writer.ask(request(POST, "cse-in", body=json.dumps(acp).encode(), ty=1)), 2001).payload)["m2m:acp"]["ri"]
+        body = content(root={"m2m:cnt": {"rn": "c", "acpi": [policy]}})
+        must(writer.ask(request(POST, "cse-in", body=body, ty=3)), 2001)
+        friend, _ = observe(client, "cse-in/c", origin="Cfriend")
+        stream.receive()
+        admin = must(stream.ask(request(GET, "cse-in/c", more=[(raw.OBSERVE, b"")])), 2000)
+        must(writer.ask(request(POST, "cse-in/c", body=content(con="x"), ty=4)), 2001)
+        expect_equal(json.loads(told(client, friend).payload)["m2m:cnt"]["cni"], 1, "a friend")
+        expect_equal(json.loads(stream.receive().payload)["m2m:cnt"]["cni"], 1, "over a connection")
+        must(writer.ask(request(PUT, "cse-in/c", body=content(root={"m2m:cnt": {"acpi": None}}))), 2004)
+        last = client.receive()
+        expect_equal((last.text, last.option(raw.OBSERVE)), ("4.03", None), "a friend no more")
+        expect_equal(stream.receive().text, "2.05", "the administrator")
+        must(writer.ask(request(DELETE, "cse-in/c")), 2002)
+        gone = stream.receive()
+        expect_equal((gone.text, gone.option(raw.OBSERVE), gone.token), ("4.04", None, admin.token), "the end")
+        expect(client.receive(0.5) is None, "told after the last word")
 
 
 if __name__ == "__main__":
