@@ -2,8 +2,8 @@
 EXTRA_DIST += tests/peers/peers.py tests/peers/package.json tests/peers/package-lock.json
 
 if WITH_COAP
-TESTS += tests/peers/test_coap.py tests/peers/test_coap_clients.py
-EXTRA_DIST += tests/peers/test_coap.py tests/peers/test_coap_clients.py tests/peers/raw_coap.py tests/peers/coap_far.py tests/peers/coap_options.c
+TESTS += tests/peers/test_coap.py tests/peers/test_coap_clients.py tests/peers/test_coap_document.py
+EXTRA_DIST += docs/coap.md tests/peers/test_coap.py tests/peers/test_coap_clients.py tests/peers/test_coap_document.py tests/peers/raw_coap.py tests/peers/coap_far.py tests/peers/coap_options.c
 check_DATA += tests/peers/coap_options.so
 CLEANFILES += tests/peers/coap_options.so
 tests/peers/coap_options.so: tests/peers/coap_options.c
