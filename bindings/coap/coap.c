@@ -49,6 +49,7 @@ static void coap_close(struct binding_state *front)
 	if (!front)
 		return;
 	front->drained = NULL;
+	sender_close(&front->sender);
 	server_stop(&front->server);
 	front->is_closed = true;
 	if (front->server.waiting_count == 0)
@@ -69,10 +70,17 @@ static int coap_open(struct cse *cse, struct loop *loop, const struct binding_co
 	front = xzalloc(sizeof(*front));
 	front->config = *config;
 	front->drain.fire = drain_ended;
+	error = sender_open(&front->sender, cse, loop, config, message, size);
+	if (error < 0) {
+		freeaddrinfo(infos);
+		free(front);
+		return error;
+	}
 	error = server_open(&front->server, cse, loop, &front->config, infos);
 	freeaddrinfo(infos);
 	if (error < 0) {
 		snprintf(message, size, "coap.listen %s: %s", config->listen, error_text(error));
+		sender_close(&front->sender);
 		free(front);
 		return error;
 	}
@@ -96,6 +104,20 @@ static const char *coap_address(struct binding_state *front)
 	return front->server.address;
 }
 
+/* ---- hops ---- */
+
+static void coap_send_hop(struct binding_state *front, struct hop *hop)
+{
+	sender_send(&front->sender, hop);
+}
+
+static void coap_cancel_hop(struct binding_state *front, struct hop *hop)
+{
+	sender_cancel(&front->sender, hop);
+}
+
+static const char *const schemes[] = {"coap", "coap+tcp", NULL};
+
 extern const struct binding binding_coap;
 const struct binding binding_coap = {
 	.name = "coap",
@@ -104,4 +126,7 @@ const struct binding binding_coap = {
 	.close = coap_close,
 	.set_limits = coap_set_limits,
 	.address = coap_address,
+	.schemes = schemes,
+	.send = coap_send_hop,
+	.cancel = coap_cancel_hop,
 };

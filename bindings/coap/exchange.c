@@ -23,6 +23,7 @@ static void drop(struct keeper *keeper, struct kept *kept)
 	loop_timer_cancel(keeper->loop, &exchange->soon);
 	exchange_forsake(exchange);
 	strbuf_finish(&exchange->sent);
+	strbuf_finish(&exchange->observation);
 	free(exchange);
 }
 
@@ -96,16 +97,6 @@ static void settle(struct exchange *exchange)
 
 /* ---- empty messages ---- */
 
-/* A session that has ended would be connected again. */
-static void send_bytes(coap_session_t *session, struct str bytes)
-{
-	coap_pdu_t *pdu =
-		session && coap_session_get_state(session) != COAP_SESSION_STATE_NONE ? message_pdu(bytes) : NULL;
-
-	if (pdu)
-		coap_send(session, pdu);
-}
-
 static void send_empty(struct exchange *exchange, coap_session_t *session, coap_pdu_type_t type)
 {
 	const struct message message = {.type = type, .mid = (uint16_t)exchange->kept.key, .token = STR("")};
@@ -113,7 +104,7 @@ static void send_empty(struct exchange *exchange, coap_session_t *session, coap_
 
 	strbuf_clear(out);
 	message_write(out, &message);
-	send_bytes(session, strbuf_str(out));
+	message_send(session, strbuf_str(out));
 }
 
 static void acknowledge(struct timer *timer)
@@ -148,12 +139,60 @@ void exchange_reset(struct exchange *exchange)
 void exchange_repeat(struct exchange *exchange, coap_session_t *session)
 {
 	if (exchange->sent.len)
-		send_bytes(session, strbuf_str(&exchange->sent));
+		message_send(session, strbuf_str(&exchange->sent));
 	else if (exchange->is_acknowledged)
 		send_empty(exchange, session, COAP_MESSAGE_ACK);
 }
 
 /* ---- answers ---- */
+
+/* ---- parts ---- */
+
+size_t exchange_limit(const coap_session_t *session, size_t asked, unsigned times)
+{
+	enum { FACTOR = 3, LEAST = 64 };
+	size_t limit = FACTOR * asked / times;
+
+	if (tcp_of(session))
+		return coap_session_max_pdu_size(session);
+	if (address_peer(&coap_session_get_addr_remote(session)->addr.sa).is_direct_loopback)
+		return SIZE_MAX;
+	return limit > LEAST ? limit : LEAST;
+}
+
+static bool fits(const struct message *message, const struct party *party, const struct block *asked, size_t limit)
+{
+	size_t most = party->connection ? SIZE_MAX : block_size(BLOCK_SZX_LARGEST);
+
+	if (asked->is_there)
+		most = block_size(asked->szx);
+	return asked->number == 0 && message->payload.len <= most && message_len(message) <= limit;
+}
+
+static void cut(struct message *message, const struct block *asked, size_t limit)
+{
+	struct block block = *asked;
+
+	if (!block.is_there || block.szx > BLOCK_SZX_LARGEST)
+		block.szx = BLOCK_SZX_LARGEST;
+	if (block.number == 0) /* parts that follow have the size of the first */
+		block.szx = (uint8_t)block_fit(message, block.szx, limit);
+	if (block_cut(message, &block))
+		return;
+	message->code = MESSAGE_CODE(4, 0); /* RFC 7959 2.4 */
+	message->payload = STR("");
+}
+
+void exchange_fit(struct keeper *transfers, const struct party *party, const struct block *asked, uint64_t key,
+		  size_t limit, struct message *message)
+{
+	if (!message->payload.len || fits(message, party, asked, limit))
+		return;
+	transfer_keep(transfers, party, key, message);
+	cut(message, asked, limit);
+}
+
+/* ---- responses ---- */
 
 /* One of its own is sent again by libcoap until the peer has it, so it is not kept here. */
 static void send_response(struct exchange *exchange, struct message *message)
@@ -170,61 +209,23 @@ static void send_response(struct exchange *exchange, struct message *message)
 								 : coap_new_message_id(exchange->session);
 		strbuf_clear(out);
 		message_write(out, message);
-		send_bytes(exchange->session, strbuf_str(out));
+		message_send(exchange->session, strbuf_str(out));
 	}
 	settle(exchange);
-}
-
-/* How long the response may be as a message. The source of a datagram can be forged: beyond loopback nobody is sent
- * much more than came from there (RFC 7252 11.3), as a block each time it is asked for. */
-static size_t limit_of(const struct exchange *exchange)
-{
-	enum { FACTOR = 3, TRANSMISSIONS = 5, LEAST = 64 };
-	size_t limit = FACTOR * exchange->len / (exchange->is_acknowledged ? TRANSMISSIONS : 1);
-
-	if (!exchange->session)
-		return SIZE_MAX;
-	if (exchange->kept.party.connection)
-		return coap_session_max_pdu_size(exchange->session);
-	if (address_peer(&coap_session_get_addr_remote(exchange->session)->addr.sa).is_direct_loopback)
-		return SIZE_MAX;
-	return limit > LEAST ? limit : LEAST;
-}
-
-static bool fits(const struct exchange *exchange, const struct message *message, size_t limit)
-{
-	size_t most = exchange->kept.party.connection ? SIZE_MAX : block_size(BLOCK_SZX_LARGEST);
-
-	if (exchange->block2.is_there)
-		most = block_size(exchange->block2.szx);
-	return exchange->block2.number == 0 && message->payload.len <= most && message_len(message) <= limit;
-}
-
-static void cut(struct exchange *exchange, struct message *message, size_t limit)
-{
-	struct block block = exchange->block2;
-
-	if (!block.is_there || block.szx > BLOCK_SZX_LARGEST)
-		block.szx = BLOCK_SZX_LARGEST;
-	if (block.number == 0) /* parts that follow have the size of the first */
-		block.szx = (uint8_t)block_fit(message, block.szx, limit);
-	if (block_cut(message, &block))
-		return;
-	message->code = MESSAGE_CODE(4, 0); /* RFC 7959 2.4 */
-	message->payload = STR("");
 }
 
 /* What does not fit into one message, or was asked for in parts, goes in parts (RFC 7959 2.4). */
 void exchange_answer(struct exchange *exchange, struct message *message)
 {
-	size_t limit = limit_of(exchange);
+	unsigned times = exchange->is_acknowledged ? EXCHANGE_TRANSMISSIONS : 1;
 
+	if (!message_is_success(message)) /* whatever part was asked for, this is why there is none */
+		exchange->block2 = (struct block){0};
+	if (exchange->session)
+		exchange_fit(&exchange->server->transfers, &exchange->kept.party, &exchange->block2, exchange->key,
+			     exchange_limit(exchange->session, exchange->len, times), message);
 	if (exchange->block1.is_there)
 		block_add(message, COAP_OPTION_BLOCK1, &exchange->block1);
-	if (message->payload.len && !fits(exchange, message, limit)) {
-		transfer_keep(&exchange->server->transfers, &exchange->kept.party, exchange->key, message);
-		cut(exchange, message, limit);
-	}
 	send_response(exchange, message);
 }
 
@@ -232,6 +233,6 @@ void exchange_answer_part(struct exchange *exchange, const struct transfer *tran
 {
 	struct message message = transfer->message;
 
-	cut(exchange, &message, SIZE_MAX);
+	cut(&message, &exchange->block2, SIZE_MAX);
 	send_response(exchange, &message);
 }

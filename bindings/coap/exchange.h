@@ -10,18 +10,20 @@
 
 struct server;
 
+enum { EXCHANGE_TRANSMISSIONS = 5 }; /* of a confirmable message, RFC 7252 4.8 */
+
 struct exchange {
 	struct kept kept; /* pinned until it is answered */
 	struct server *server;
-	coap_session_t
-		*session; /* where the answer goes, and kept for that; NULL: it is answered, or the peer has gone */
+	coap_session_t *session; /* kept for the answer; NULL: it has been given, or the peer has gone */
 	struct list of_tcp;
 	uint64_t hash; /* of the message */
 	size_t len;    /* of the message */
 	uint8_t token[8];
 	uint8_t token_len;
 	bool is_con;
-	bool is_acknowledged; /* by an empty message: the answer is one of its own (RFC 7252 5.2.2) */
+	bool is_acknowledged;	   /* by an empty message: the answer is one of its own (RFC 7252 5.2.2) */
+	struct strbuf observation; /* the request, if it wants to hear of changes (observe.h) */
 	struct block block1, block2;
 	uint64_t key; /* block_key */
 	const struct media_def *media;
@@ -41,6 +43,13 @@ void exchange_wait(struct exchange *exchange);
 /* Sends a whole response, or its first part, with the token and Block options added. message is changed. The exchange
  * may be gone. */
 void exchange_answer(struct exchange *exchange, struct message *message);
+/* How long a message to a session may be that answers one of so many bytes, and may be sent so many times. The source
+ * of a datagram can be forged: beyond loopback nobody is sent much more than came from there (RFC 7252 11.3). */
+size_t exchange_limit(const coap_session_t *session, size_t asked, unsigned times);
+/* Cuts a whole response down to what one message may hold, or to the part that is asked for, and keeps the whole for
+ * questions for the rest under the key. */
+void exchange_fit(struct keeper *transfers, const struct party *party, const struct block *asked, uint64_t key,
+		  size_t limit, struct message *message);
 /* Sends the part of a response that it asks for. */
 void exchange_answer_part(struct exchange *exchange, const struct transfer *transfer);
 /* No response follows. */

@@ -133,3 +133,14 @@ coap_pdu_t *message_pdu(struct str bytes)
 	coap_delete_pdu(pdu);
 	return NULL;
 }
+
+/* A session that has ended would be connected again. */
+void message_send(coap_session_t *session, struct str bytes)
+{
+	coap_pdu_t *pdu = NULL;
+
+	if (session && coap_session_get_state(session) != COAP_SESSION_STATE_NONE)
+		pdu = message_pdu(bytes);
+	if (pdu)
+		coap_send(session, pdu);
+}

@@ -52,8 +52,10 @@ void message_add_uint(struct message *message, unsigned number, uint64_t value);
 size_t message_len(const struct message *message);
 /* Appends it to out, as a datagram. */
 void message_write(struct strbuf *out, const struct message *message);
-/* The message in such bytes, for coap_send; NULL: it has no form that libcoap takes. */
+/* The message in such bytes; NULL: libcoap does not take it. */
 coap_pdu_t *message_pdu(struct str bytes);
+/* Sends such bytes, over a connection in its own form; nothing, if the session has ended. */
+void message_send(coap_session_t *session, struct str bytes);
 
 static inline bool message_is_success(const struct message *message)
 {

@@ -2,6 +2,7 @@
 #include "bindings/coap/server.h"
 
 #include "bindings/address.h"
+#include "bindings/coap/observe.h"
 #include "bindings/coap/translate.h"
 #include "cse/base/id.h"
 
@@ -21,6 +22,12 @@ static void refuse(struct exchange *exchange, const struct message *request, uin
 
 /* ---- requests of the CSE's ---- */
 
+void server_request_ended(struct server *server)
+{
+	if (--server->waiting_count == 0)
+		server->idle(server);
+}
+
 static void replied(struct request *req, void *arg)
 {
 	struct exchange *exchange = arg;
@@ -28,13 +35,14 @@ static void replied(struct request *req, void *arg)
 	struct message message = {0};
 
 	translate_response(&message, req, exchange->media, &server->transcoder);
+	if (exchange->observation.len && message_is_success(&message))
+		observe_begin(exchange, req, &message);
 	if (message.code)
 		exchange_answer(exchange, &message);
 	else
 		exchange_end(exchange);
 	request_release(req);
-	if (--server->waiting_count == 0)
-		server->idle(server);
+	server_request_ended(server);
 }
 
 static void submit(struct exchange *exchange, const struct message *message, struct str content)
@@ -53,6 +61,7 @@ static void submit(struct exchange *exchange, const struct message *message, str
 	req->peer = address_peer(&coap_session_get_addr_remote(exchange->session)->addr.sa);
 	translate_request(message, content, server->config->schema, req);
 	server->waiting_count++;
+	observe_look(exchange, message);
 	exchange_wait(exchange);
 	cse_submit(server->cse, req, replied, exchange);
 }
@@ -128,8 +137,7 @@ static void take(struct exchange *exchange, const struct message *message)
 		refuse(exchange, message, MESSAGE_CODE(4, 0), RSC_BAD_REQUEST, "a Block option has a reserved size");
 		return;
 	}
-	if (exchange->block1.is_there || exchange->block2.is_there || !is_stream)
-		exchange->key = block_key(message, server->seed);
+	exchange->key = block_key(message, server->seed);
 	if (exchange->block2.number && hand_out(exchange, message))
 		return;
 	if (exchange->block1.is_there)
@@ -215,6 +223,7 @@ static void connection_ended(struct tcps *tcps, struct tcp *tcp)
 
 	list_each (item, &tcp->exchanges)
 		exchange_forsake(container_of(item, struct exchange, of_tcp));
+	keeper_drop_party(&server->observers, &party);
 	keeper_drop_party(&server->assemblies, &party);
 	keeper_drop_party(&server->transfers, &party);
 	if (tcps->count == 0 && server->idle)
@@ -304,6 +313,7 @@ static void set_up(struct server *server)
 
 	coap_set_app_data(context, server);
 	coap_register_event_handler(context, happened);
+	coap_register_nack_handler(context, observe_rejected);
 	coap_context_set_max_idle_sessions(context, MOST_SESSIONS);
 	coap_context_set_csm_max_message_size(context, (uint32_t)server->config->max_body + OPTIONS);
 	add_handlers(context);
@@ -333,6 +343,7 @@ int server_open(struct server *server, struct cse *cse, struct loop *loop, const
 	exchanges_init(&server->exchanges, loop);
 	assemblies_init(&server->assemblies, loop, room_for_parts(config));
 	transfers_init(&server->transfers, loop, room_for_parts(config));
+	observers_init(&server->observers, loop);
 	transcoder_init(&server->transcoder, config->schema);
 	set_up(server);
 	return 0;
@@ -356,6 +367,7 @@ void server_drain(struct server *server)
 
 void server_stop(struct server *server)
 {
+	keeper_finish(&server->observers);
 	exchanges_forsake(server);
 	tcps_finish(&server->tcps);
 	engine_close(&server->engine);

@@ -15,7 +15,7 @@ struct server {
 	const struct binding_config *config;
 	struct engine engine;
 	struct tcps tcps;
-	struct keeper exchanges, assemblies, transfers;
+	struct keeper exchanges, assemblies, transfers, observers;
 	struct transcoder transcoder;
 	struct strbuf out, scratch;
 	uint64_t seed, next_key;
@@ -37,6 +37,9 @@ void server_stop(struct server *server);
 void server_finish(struct server *server);
 /* Numbers and times have changed in config. */
 void server_set_limits(struct server *server);
+
+/* The CSE has answered one. May free the server. */
+void server_request_ended(struct server *server);
 
 /* Is everything answered, and every connection closed? */
 bool server_is_idle(const struct server *server);

@@ -74,22 +74,6 @@ static void settle_operation(const struct message *message, struct request *req)
 
 /* ---- requests: address and query ---- */
 
-static void add_escaped(struct strbuf *out, struct str text, const char *also)
-{
-	static const char hex[] = "0123456789ABCDEF";
-
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-
-		if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
-			strbuf_add_char(out, (char)c);
-		else if ((c >= '0' && c <= '9') || (c && strchr(also, c)))
-			strbuf_add_char(out, (char)c);
-		else
-			strbuf_add(out, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
-	}
-}
-
 /* Parameters that are in the query here and in header fields of HTTP (TS-0008 6.2.2.3). */
 static bool take_parameter(struct request *req, struct str pair)
 {
@@ -122,10 +106,10 @@ static void write_target(struct strbuf *out, const struct message *message, stru
 
 		if (option->number == COAP_OPTION_URI_PATH) {
 			strbuf_add_char(out, '/');
-			add_escaped(out, option->value, "-._~:@");
+			target_add_escaped(out, option->value, ":@");
 		} else if (option->number == COAP_OPTION_URI_QUERY && !take_parameter(req, option->value)) {
 			strbuf_add_char(out, separator);
-			add_escaped(out, option->value, "-._~:@=+*,/");
+			target_add_escaped(out, option->value, ":@=+*,/");
 			separator = '&';
 		}
 	}
@@ -199,28 +183,43 @@ void translate_request(const struct message *message, struct str content, const 
 
 /* ---- responses ---- */
 
+/* Where the answer says that something is: what was created, or the <request> behind an acknowledgement, whose URI is
+ * the content (TS-0008 6.3.2, 6.3.3); empty: nothing. */
+static struct str location_of(struct request *req)
+{
+	struct value root;
+
+	if (req->answer.rsc != RSC_ACCEPTED_SYNCH && req->answer.rsc != RSC_ACCEPTED_ASYNCH)
+		return req->answer.location;
+	root = json_own(req->answer.content, &req->arena);
+	if (value_is_absent(root) || value_type(root) != VALUE_OBJECT)
+		return STR("");
+	root = value_first(root);
+	return value_is_absent(root) || value_type(root) != VALUE_STRING ? STR("") : value_string(root, &req->arena);
+}
+
 /* TS-0008 table 6.2.4-1; 0: none. */
-static uint8_t code_of(const struct request *req)
+static uint8_t code_of(const struct request *req, struct str location)
 {
 	const struct status_def *status = status_find((int)req->answer.rsc);
 	unsigned code = status ? status->coap : 500;
 
 	if (req->answer.rsc == RSC_OK && !str_eq(req->param[PARAM_operation], digit(OP_RETRIEVE)))
 		code = 204;
-	else if (req->answer.rsc == RSC_ACCEPTED_ASYNCH && req->answer.location.len)
+	else if (req->answer.rsc == RSC_ACCEPTED_ASYNCH && location.len)
 		code = 201;
 	return (uint8_t)MESSAGE_CODE(code / 100, code % 100);
 }
 
 /* The path under which the resource is found (TS-0008 6.2.3), segment by segment. */
-static void add_location(struct message *message, struct request *req)
+static void add_location(struct message *message, struct request *req, struct str location)
 {
 	struct strbuf path = {0};
 	struct str rest;
 
-	if (!req->answer.location.len)
+	if (!location.len)
 		return;
-	target_add_path(&path, STR(""), cse_id(req->cse), req->answer.location);
+	target_add_path(&path, STR(""), cse_id(req->cse), location);
 	rest = str_from(arena_copy(&req->arena, strbuf_str(&path)), 1);
 	strbuf_finish(&path);
 	while (rest.ptr)
@@ -264,16 +263,17 @@ void translate_response(struct message *message, struct request *req, const stru
 			struct transcoder *transcoder)
 {
 	struct answer *answer = &req->answer;
+	struct str location = location_of(req);
 	struct str payload = transcoder_answer(transcoder, media->codec, answer->content, &answer->rsc);
 
-	message->code = code_of(req);
+	message->code = code_of(req, location);
 	if (!message->code)
 		return;
 	message_add_uint(message, ONEM2M_RSC, (unsigned)answer->rsc);
 	add_echo(message, ONEM2M_RQI, req->param[PARAM_requestIdentifier]);
 	add_echo(message, ONEM2M_RVI, req->param[PARAM_releaseVersionIndicator]);
 	add_time(message, req);
-	add_location(message, req);
+	add_location(message, req, location);
 	if (answer->is_partial) {
 		message_add_uint(message, ONEM2M_CTS, 1);
 		message_add_uint(message, ONEM2M_CTO, answer->offset);

@@ -4,13 +4,14 @@ fuzz_codecs = tests/fuzz/fuzz_codec.c tests/unit/same_value.c tests/unit/same_va
 	tests/unit/tables.c tests/unit/tables.h
 fuzz_cse = tests/fuzz/small_cse.c tests/fuzz/small_cse.h tests/scenario/answers.c tests/scenario/answers.h \
 	tests/scenario/coverage.c tests/scenario/coverage.h tests/scenario/inspect.c \
-	tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c tests/scenario/scenario.h \
+	tests/scenario/contents.c tests/scenario/contents.h tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c tests/scenario/scenario.h \
 	tests/scenario/sink.c tests/scenario/sink.h tests/scenario/transport.h tests/scenario/transport_core.c \
 	tests/scenario/transport_http.c tests/scenario/world.c tests/scenario/world.h
 
 # The sources of each target, but for its own one.
 fuzz_address_parts = $(fuzz_cse)
 fuzz_cbor_parts = $(fuzz_codecs)
+fuzz_coap_parts = tests/http/fake_core.c tests/http/fake_core.h tests/unit/tables.c tests/unit/tables.h
 fuzz_config_parts = cse/config.c cse/config.h cse/config_options.c cse/config_print.c
 fuzz_http_parts = tests/http/fake_core.c tests/http/fake_core.h tests/unit/tables.c tests/unit/tables.h
 fuzz_json_parts = $(fuzz_codecs)
@@ -26,6 +27,9 @@ fuzz_targets = fuzz_address fuzz_cbor fuzz_config fuzz_http fuzz_json fuzz_numbe
 if WITH_MQTT
 fuzz_targets += fuzz_mqtt
 endif
+if WITH_COAP
+fuzz_targets += fuzz_coap
+endif
 check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
 fuzz_common = tests/fuzz/replay.c tests/fuzz/fuzz.c tests/fuzz/fuzz.h
@@ -35,6 +39,8 @@ fuzz_address_SOURCES = tests/fuzz/fuzz_address.c $(fuzz_common) $(fuzz_address_p
 fuzz_address_LDADD = $(fuzz_link)
 fuzz_cbor_SOURCES = tests/fuzz/fuzz_cbor.c $(fuzz_common) $(fuzz_cbor_parts)
 fuzz_cbor_LDADD = $(fuzz_link)
+fuzz_coap_SOURCES = tests/fuzz/fuzz_coap.c $(fuzz_common) $(fuzz_coap_parts)
+fuzz_coap_LDADD = $(fuzz_link)
 fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(fuzz_common) $(fuzz_config_parts)
 fuzz_config_LDADD = $(fuzz_link)
 fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(fuzz_common) $(fuzz_http_parts)
@@ -68,7 +74,7 @@ fuzz_parts = $(foreach target,$(fuzz_targets),$($(target)_parts)) $(fuzz_common)
 fuzz/%.o: %.c $(filter %.h %.def,$(fuzz_of_libraries) $(fuzz_parts)) | $(BUILT_SOURCES)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CC)clang -std=c11 $(AM_CPPFLAGS) -g -O1 -pthread $(fuzz_instrument) $(CJSON_CFLAGS) $(SQLITE3_CFLAGS) \
-		$(INIH_CFLAGS) $(CURL_CFLAGS) $(XML_CFLAGS) $(CBOR_CFLAGS) -c -o $@ $<
+		$(INIH_CFLAGS) $(CURL_CFLAGS) $(XML_CFLAGS) $(CBOR_CFLAGS) $(COAP_CFLAGS) -c -o $@ $<
 fuzz/libcopse.a: $(call fuzz_objects,$(fuzz_of_libraries))
 	$(AM_V_AR)rm -f $@ && $(AR) cr $@ $^
 .SECONDEXPANSION:
