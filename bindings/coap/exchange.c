@@ -148,16 +148,44 @@ void exchange_repeat(struct exchange *exchange, coap_session_t *session)
 
 /* ---- parts ---- */
 
+/* What libcoap keeps for us with a session of datagrams. */
+enum peer_is { PEER_IS_UNKNOWN, PEER_IS_ASKED, PEER_IS_THERE };
+
+static enum peer_is peer_is(const coap_session_t *session)
+{
+	return (enum peer_is)(uintptr_t)coap_session_get_app_data(session);
+}
+
+static void note_peer(coap_session_t *session, enum peer_is what)
+{
+	coap_session_set_app_data(session, (void *)(uintptr_t)what);
+}
+
 size_t exchange_limit(const coap_session_t *session, size_t asked, unsigned times)
 {
-	enum { FACTOR = 3, LEAST = 64 };
+	enum { FACTOR = 3, LEAST = 64, PINGS = 4 * EXCHANGE_TRANSMISSIONS };
 	size_t limit = FACTOR * asked / times;
 
 	if (tcp_of(session))
 		return coap_session_max_pdu_size(session);
-	if (address_peer(&coap_session_get_addr_remote(session)->addr.sa).is_direct_loopback)
+	if (peer_is(session) == PEER_IS_THERE ||
+	    address_peer(&coap_session_get_addr_remote(session)->addr.sa).is_direct_loopback)
 		return SIZE_MAX;
-	return limit > LEAST ? limit : LEAST;
+	return limit > LEAST + PINGS ? limit - PINGS : LEAST;
+}
+
+void exchange_ping(coap_session_t *session)
+{
+	if (tcp_of(session) || peer_is(session) != PEER_IS_UNKNOWN)
+		return;
+	note_peer(session, PEER_IS_ASKED);
+	coap_session_send_ping(session);
+}
+
+void exchange_pinged(coap_session_t *session, bool has_answered)
+{
+	if (!tcp_of(session))
+		note_peer(session, has_answered ? PEER_IS_THERE : PEER_IS_UNKNOWN);
 }
 
 static bool fits(const struct message *message, const struct party *party, const struct block *asked, size_t limit)
@@ -172,11 +200,13 @@ static bool fits(const struct message *message, const struct party *party, const
 static void cut(struct message *message, const struct block *asked, size_t limit)
 {
 	struct block block = *asked;
+	unsigned szx;
 
 	if (!block.is_there || block.szx > BLOCK_SZX_LARGEST)
 		block.szx = BLOCK_SZX_LARGEST;
-	if (block.number == 0) /* parts that follow have the size of the first */
-		block.szx = (uint8_t)block_fit(message, block.szx, limit);
+	szx = block_fit(message, block.szx, limit);
+	block.number <<= block.szx - szx;
+	block.szx = (uint8_t)szx;
 	if (block_cut(message, &block))
 		return;
 	message->code = MESSAGE_CODE(4, 0); /* RFC 7959 2.4 */
@@ -214,16 +244,24 @@ static void send_response(struct exchange *exchange, struct message *message)
 	settle(exchange);
 }
 
+static size_t limit_of(const struct exchange *exchange)
+{
+	return exchange->session ? exchange_limit(exchange->session, exchange->len,
+						  exchange->is_acknowledged ? EXCHANGE_TRANSMISSIONS : 1)
+				 : SIZE_MAX;
+}
+
 /* What does not fit into one message, or was asked for in parts, goes in parts (RFC 7959 2.4). */
 void exchange_answer(struct exchange *exchange, struct message *message)
 {
-	unsigned times = exchange->is_acknowledged ? EXCHANGE_TRANSMISSIONS : 1;
+	size_t limit = limit_of(exchange);
 
 	if (!message_is_success(message)) /* whatever part was asked for, this is why there is none */
 		exchange->block2 = (struct block){0};
-	if (exchange->session)
-		exchange_fit(&exchange->server->transfers, &exchange->kept.party, &exchange->block2, exchange->key,
-			     exchange_limit(exchange->session, exchange->len, times), message);
+	if (limit < message_len(message))
+		exchange_ping(exchange->session);
+	exchange_fit(&exchange->server->transfers, &exchange->kept.party, &exchange->block2, exchange->key, limit,
+		     message);
 	if (exchange->block1.is_there)
 		block_add(message, COAP_OPTION_BLOCK1, &exchange->block1);
 	send_response(exchange, message);
@@ -233,6 +271,6 @@ void exchange_answer_part(struct exchange *exchange, const struct transfer *tran
 {
 	struct message message = transfer->message;
 
-	cut(&message, &exchange->block2, SIZE_MAX);
+	cut(&message, &exchange->block2, limit_of(exchange));
 	send_response(exchange, &message);
 }

@@ -44,8 +44,12 @@ void exchange_wait(struct exchange *exchange);
  * may be gone. */
 void exchange_answer(struct exchange *exchange, struct message *message);
 /* How long a message to a session may be that answers one of so many bytes, and may be sent so many times. The source
- * of a datagram can be forged: beyond loopback nobody is sent much more than came from there (RFC 7252 11.3). */
+ * of a datagram can be forged: beyond loopback nobody is sent much more than came from there (RFC 7252 11.3) until he
+ * has answered a ping (4.3), which nobody else can. */
 size_t exchange_limit(const coap_session_t *session, size_t asked, unsigned times);
+/* Pings a peer of datagrams, if nobody has. */
+void exchange_ping(coap_session_t *session);
+void exchange_pinged(coap_session_t *session, bool has_answered);
 /* Cuts a whole response down to what one message may hold, or to the part that is asked for, and keeps the whole for
  * questions for the rest under the key. */
 void exchange_fit(struct keeper *transfers, const struct party *party, const struct block *asked, uint64_t key,

@@ -108,15 +108,10 @@ void __wrap_coap_touch_observer(coap_context_t *context, coap_session_t *session
 		ask(observer);
 }
 
-/* RFC 7641 3.6, 4.5: who rejects a notification, or does not acknowledge it, is not interested any more. */
-void observe_rejected(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason,
-		      const coap_mid_t mid)
+void observe_end(struct server *server, const coap_session_t *session, coap_bin_const_t token)
 {
-	coap_bin_const_t token = coap_pdu_get_token(sent);
-	struct observer *observer = find(coap_get_app_data(coap_session_get_context(session)), session,
-					 str_make((const char *)token.s, token.length));
+	struct observer *observer = find(server, session, str_make((const char *)token.s, token.length));
 
-	(void)reason, (void)mid;
 	if (observer)
 		end(observer);
 }
@@ -137,10 +132,10 @@ static void send_notification(struct observer *observer, struct message *message
 {
 	struct server *server = observer->server;
 	bool is_stream = observer->kept.party.connection;
+	size_t limit = exchange_limit(observer->session, observer->len, EXCHANGE_TRANSMISSIONS);
 
 	exchange_fit(&server->transfers, &observer->kept.party, &(struct block){0},
-		     block_key(&observer->message, server->seed),
-		     exchange_limit(observer->session, observer->len, EXCHANGE_TRANSMISSIONS), message);
+		     block_key(&observer->message, server->seed), limit, message);
 	observer->is_telling = !is_stream;
 	send_to(observer, message, is_stream ? COAP_MESSAGE_NON : COAP_MESSAGE_CON);
 }

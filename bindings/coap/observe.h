@@ -16,8 +16,7 @@ void observe_look(struct exchange *exchange, const struct message *message);
  * resource cannot be watched. */
 void observe_begin(struct exchange *exchange, const struct request *req, struct message *response);
 
-/* libcoap has given up a message that was to be acknowledged, or the peer has rejected it. */
-void observe_rejected(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason,
-		      const coap_mid_t mid);
+/* RFC 7641 3.6, 4.5: who rejects a notification, or does not acknowledge it, is not interested any more. */
+void observe_end(struct server *server, const coap_session_t *session, coap_bin_const_t token);
 
 #endif

@@ -208,12 +208,10 @@ static void requested(coap_resource_t *resource, coap_session_t *session, const 
 	(void)resource, (void)query;
 	coap_pdu_set_type(response, COAP_MESSAGE_NON);
 	message_read(&message, pdu);
-	if (tcp) {
-		tcp_use(tcp);
-		take_new(server, session, &message, 0);
-	} else {
+	if (!tcp)
 		take_datagram(server, session, &message);
-	}
+	else if (tcp_use(tcp))
+		take_new(server, session, &message, 0);
 }
 
 static void connection_ended(struct tcps *tcps, struct tcp *tcp)
@@ -236,6 +234,34 @@ static int happened(coap_session_t *session, const coap_event_t event)
 
 	tcps_event(&server->tcps, session, event);
 	return 0;
+}
+
+static void rejected(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason,
+		     const coap_mid_t mid)
+{
+	(void)mid;
+	if (coap_pdu_get_code(sent))
+		observe_end(coap_get_app_data(coap_session_get_context(session)), session, coap_pdu_get_token(sent));
+	else
+		exchange_pinged(session, reason == COAP_NACK_RST);
+}
+
+/* Nothing is asked of those who ask. */
+static coap_response_t responded(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received,
+				 const coap_mid_t mid)
+{
+	(void)sent, (void)mid;
+	return tcp_of(session) || coap_pdu_get_type(received) != COAP_MESSAGE_CON ? COAP_RESPONSE_OK
+										  : COAP_RESPONSE_FAIL;
+}
+
+static void pinged(coap_session_t *session, const coap_pdu_t *ping, const coap_mid_t mid)
+{
+	struct tcp *tcp = tcp_of(session);
+
+	(void)mid;
+	if (tcp && coap_pdu_get_token(ping).length)
+		tcp_pong(tcp, ping);
 }
 
 /* ---- opening and closing ---- */
@@ -313,7 +339,9 @@ static void set_up(struct server *server)
 
 	coap_set_app_data(context, server);
 	coap_register_event_handler(context, happened);
-	coap_register_nack_handler(context, observe_rejected);
+	coap_register_nack_handler(context, rejected);
+	coap_register_ping_handler(context, pinged);
+	coap_register_response_handler(context, responded);
 	coap_context_set_max_idle_sessions(context, MOST_SESSIONS);
 	coap_context_set_csm_max_message_size(context, (uint32_t)server->config->max_body + OPTIONS);
 	add_handlers(context);

@@ -153,15 +153,32 @@ void tcps_event(struct tcps *tcps, coap_session_t *session, coap_event_t event)
 
 struct tcp *tcp_of(const coap_session_t *session)
 {
-	if (coap_session_get_type(session) != COAP_SESSION_TYPE_SERVER)
+	if (coap_session_get_type(session) != COAP_SESSION_TYPE_SERVER ||
+	    coap_session_get_proto(session) != COAP_PROTO_TCP)
 		return NULL;
 	return coap_session_get_app_data(session);
 }
 
-void tcp_use(struct tcp *tcp)
+bool tcp_use(struct tcp *tcp)
 {
+	if (coap_session_get_state(tcp->session) != COAP_SESSION_STATE_ESTABLISHED) {
+		end_soon(tcp);
+		return false;
+	}
 	list_remove(&tcp->link);
 	list_push(&tcp->tcps->by_use, &tcp->link);
+	return true;
+}
+
+void tcp_pong(struct tcp *tcp, const coap_pdu_t *ping)
+{
+	coap_bin_const_t token = coap_pdu_get_token(ping);
+	coap_pdu_t *pong = coap_pdu_init(COAP_MESSAGE_CON, COAP_SIGNALING_CODE_PONG, 0, token.length);
+
+	if (pong && coap_add_token(pong, token.length, token.s))
+		coap_send(tcp->session, pong);
+	else
+		coap_delete_pdu(pong);
 }
 
 void tcps_init(struct tcps *tcps, struct loop *loop, const struct binding_config *config)

@@ -45,8 +45,11 @@ void tcps_event(struct tcps *tcps, coap_session_t *session, coap_event_t event);
 
 /* NULL: the session is no connection that a peer has made. */
 struct tcp *tcp_of(const coap_session_t *session);
-/* A request has come; from here on it is worth more than those that were silent longer. */
-void tcp_use(struct tcp *tcp);
+/* A request has come; from here on it is worth more than those that were silent longer. false: the peer has not said
+ * what it takes, and it ends (RFC 8323 5.3). */
+bool tcp_use(struct tcp *tcp);
+/* Answers with the token of a ping (RFC 8323 5.4); libcoap's own answer, which follows, has none. */
+void tcp_pong(struct tcp *tcp, const coap_pdu_t *ping);
 /* One of its requests is answered. */
 void tcp_settle(struct tcp *tcp);
 

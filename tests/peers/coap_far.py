@@ -37,11 +37,17 @@ def main():
             expect_equal(near.ask_whole(request(POST, "cse-in/c", body=body, ty=4)).rsc, 2001, "instance")
         client, sent, got = exchange(port, request(GET, "cse-in/c/i"))
         expect(got and sum(map(len, got)) <= 3 * len(sent), "%d bytes for %d" % (sum(map(len, got)), len(sent)))
-        first = raw.parse(got[0])
+        ping, first = map(raw.parse, got)
+        expect_equal((ping.kind, ping.code), (raw.CON, 0), "ping")
         number, more, size = raw.read_block(first.option(raw.BLOCK2))
         expect_equal((first.rsc, number, more), (2000, 0, 1), "first part")
         expect(16 << size < 1024, "size of the first part: %d" % (16 << size))
-        # it asks for the rest of what it has received: it is there, and gets all
+        # who only says that he has it gets no more
+        pieces = request(GET, "cse-in/c/i", rqi=first.option(raw.RQI).decode(), more=[(raw.BLOCK2, raw.block(1, 0, 6))])
+        _, sent, got = exchange(port, pieces, client)
+        expect(len(got) == 1 and len(got[0]) <= 3 * len(sent), "%d bytes for %d" % (sum(map(len, got)), len(sent)))
+        # it answers the ping: it is there
+        client.socket.send(raw.Message(raw.RST, 0, ping.mid).datagram())
         whole = client.rest_of(request(GET, "cse-in/c/i", rqi=first.option(raw.RQI).decode()), first)
         expect_equal(len(json.loads(whole.payload)["m2m:cin"]["con"]), 5000, "whole")
         _, sent, got = exchange(port, request(GET, "cse-in/c/i"), client)
