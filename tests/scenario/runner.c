@@ -172,6 +172,14 @@ static int run_file(struct session *session, const char *path)
 	return 0;
 }
 
+static bool is_there(struct str transport)
+{
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (str_eq(transport, str_of(places[i].transport->name)))
+			return true;
+	return false;
+}
+
 static int read_skips(struct session *session)
 {
 	struct strbuf text = {0};
@@ -182,6 +190,7 @@ static int read_skips(struct session *session)
 	status = read_file(path, &text);
 	if (status == 0)
 		status = skips_parse(&session->skips, arena_copy(&session->arena, strbuf_str(&text)), &session->arena);
+	skips_keep(&session->skips, is_there);
 	strbuf_finish(&text);
 	return status;
 }

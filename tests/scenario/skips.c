@@ -45,6 +45,16 @@ int skips_parse(struct skips *skips, struct str text, struct arena *arena)
 	return 0;
 }
 
+void skips_keep(struct skips *skips, bool (*is_there)(struct str transport))
+{
+	for (struct skip **at = &skips->first; *at;) {
+		if (is_there((*at)->transport))
+			at = &(*at)->next;
+		else
+			*at = (*at)->next;
+	}
+}
+
 bool skips_take(struct skips *skips, const char *transport, const char *path, struct str title, const char *failure)
 {
 	const char *slash = strrchr(path, '/');

@@ -22,6 +22,8 @@ struct skips {
 /* The rows of text, which outlives them: TRANSPORT | FILE | TITLE | COUNT | WORDS | REASON. 0, or -1: a row has another
  * form. */
 int skips_parse(struct skips *skips, struct str text, struct arena *arena);
+/* Drops the rows of transports that this build is without. */
+void skips_keep(struct skips *skips, bool (*is_there)(struct str transport));
 /* Is this failure listed? It is counted if so. */
 bool skips_take(struct skips *skips, const char *transport, const char *path, struct str title, const char *failure);
 /* A test point for each row of the transport; NULL: of all. */
