@@ -183,7 +183,7 @@ static int parse_authority(struct str text, struct place *place, const char **wh
 	if (!host.len || host.len >= sizeof(place->host))
 		return -1;
 	for (size_t i = 0; i < host.len; i++)
-		if (!isalnum((unsigned char)host.ptr[i]) && !strchr("-._~:%", host.ptr[i]))
+		if (!isalnum((unsigned char)host.ptr[i]) && !memchr("-._~:%", host.ptr[i], 6))
 			return -1;
 	*why = "the port is no number from 1 to 65535";
 	if (port.ptr && (str_to_u64(port, &number) < 0 || number < 1 || number > 65535))

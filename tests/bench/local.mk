@@ -3,9 +3,16 @@ check_PROGRAMS += tests/bench/load tests/bench/sink
 tests_bench_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/load.c tests/bench/template.c tests/bench/template.h
 tests_bench_sink_SOURCES = tests/bench/sink.c
-EXTRA_DIST += tests/bench/bench tests/bench/machine.py tests/bench/notify.py tests/bench/stand.py tests/bench/structural.py
+if WITH_MQTT
+check_PROGRAMS += tests/bench/mqtt_load
+tests_bench_mqtt_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
+	tests/bench/mqtt_load.c
+tests_bench_mqtt_load_LDADD = $(MQTT_LIBS)
+bench_mqtt = tests/bench/mqtt_load$(EXEEXT)
+endif
+EXTRA_DIST += tests/bench/bench tests/bench/machine.py tests/bench/mqtt.py tests/bench/notify.py tests/bench/stand.py tests/bench/structural.py
 
-bench: copse$(EXEEXT) tests/bench/load$(EXEEXT) tests/bench/sink$(EXEEXT)
+bench: copse$(EXEEXT) tests/bench/load$(EXEEXT) tests/bench/sink$(EXEEXT) $(bench_mqtt)
 	COPSE='$(abs_top_builddir)/copse' python3 $(top_srcdir)/tests/bench/bench --load tests/bench/load \
 		--data '$(abs_top_builddir)/bench-data' --rows '$(ROWS)' $(if $(FULL),--full) \
 		--command 'make bench$(if $(ROWS), ROWS=$(ROWS))$(if $(FULL), FULL=$(FULL))'
