@@ -27,6 +27,7 @@ libbindings_a_SOURCES = \
 if WITH_WEBSOCKET
 libbindings_a_SOURCES += \
 	bindings/websocket/session.c bindings/websocket/session.h \
+	bindings/websocket/deflation.c bindings/websocket/deflation.h \
 	bindings/websocket/frames.c bindings/websocket/frames.h \
 	bindings/websocket/guest.c bindings/websocket/guest.h \
 	bindings/websocket/handshake.c bindings/websocket/handshake.h \

@@ -8,6 +8,7 @@
 
 #include "bindings/primitive.h"
 #include "bindings/refusal.h"
+#include "bindings/websocket/deflation.h"
 #include "bindings/websocket/registree.h"
 
 #include <stdlib.h>
@@ -71,17 +72,31 @@ void parcel_post(struct session *session, struct parcel *parcel)
 	session_touch(session);
 }
 
+static void send_parcel(struct session *session, struct parcel *parcel)
+{
+	struct strbuf *bytes = &parcel->bytes;
+	struct parcel *packed = session->deflation ? parcel_create() : NULL;
+
+	if (packed) {
+		deflation_add(session->deflation, str_from(strbuf_str(bytes), STREAM_ROOM), &packed->bytes);
+		bytes = &packed->bytes;
+	}
+	stream_send(&session->stream, bytes->ptr + STREAM_ROOM, bytes->len - STREAM_ROOM, session->sends_binary,
+		    packed != NULL);
+	if (packed)
+		parcel_destroy(packed);
+}
+
 static void writable(struct stream *stream)
 {
 	struct session *session = container_of(stream, struct session, stream);
 
-	while (!list_empty(&session->out) && stream_can_send(stream)) {
+	while (!list_empty(&session->out) && !stream_is_full(stream)) {
 		struct parcel *parcel = container_of(session->out.next, struct parcel, link);
 
 		session->used_us = now_us(session);
 		session->out_bytes -= parcel->bytes.len;
-		stream_send(stream, parcel->bytes.ptr + STREAM_ROOM, parcel->bytes.len - STREAM_ROOM,
-			    session->sends_binary);
+		send_parcel(session, parcel);
 		parcel_destroy(parcel);
 	}
 	stream->wants_to_write |= !list_empty(&session->out);
@@ -224,43 +239,70 @@ static void take_held(struct session *session)
 	}
 }
 
-static void end_message(struct session *session, struct str bytes)
+/* What came is compressed. */
+static bool inflate_message(struct session *session, struct str *bytes)
+{
+	struct strbuf *text = &session->state->inflated;
+	int error;
+
+	strbuf_clear(text);
+	error = deflation_inflate(session->deflation, *bytes, session->state->config.max_body, text);
+	*bytes = strbuf_str(text);
+	if (error == ERROR_LIMIT)
+		stream_close(&session->stream, CLOSE_TOO_BIG, "the message is larger than what is taken");
+	else if (error)
+		stream_close(&session->stream, CLOSE_INVALID_DATA, "the message is not compressed as it says");
+	return error == 0;
+}
+
+static void end_message(struct session *session, struct str bytes, bool is_binary)
 {
 	session->is_in_message = false;
 	session->used_us = now_us(session);
-	if (is_full(session) || !list_empty(&session->held))
+	if (session->is_message_deflated && !inflate_message(session, &bytes))
+		return;
+	if (!is_binary && !str_is_utf8(bytes))
+		stream_close(&session->stream, CLOSE_INVALID_DATA, "the text is malformed UTF-8");
+	else if (is_full(session) || !list_empty(&session->held))
 		hold(session, bytes);
 	else
 		take_message(session, bytes);
+}
+
+static void begin_message(struct session *session, const struct stream_piece *piece)
+{
+	session->is_in_message = true;
+	session->is_message_deflated = piece->is_deflated;
+	strbuf_clear(&session->message);
+	if (session->subprotocol->codec == &codec_json)
+		session->sends_binary = piece->is_binary;
+}
+
+static void drop_large(struct strbuf *bytes)
+{
+	if (bytes->cap > KEPT_MESSAGE_BYTES)
+		strbuf_finish(bytes);
 }
 
 static void received(struct stream *stream, const struct stream_piece *piece)
 {
 	struct session *session = container_of(stream, struct session, stream);
 
-	if (piece->is_first) {
-		session->is_in_message = true;
-		strbuf_clear(&session->message);
-		if (session->subprotocol->codec == &codec_json)
-			session->sends_binary = piece->is_binary;
-	}
+	if (piece->is_first)
+		begin_message(session, piece);
 	if (!session->is_in_message)
 		return;
-	if (session->message.len + piece->bytes.len > session->state->config.max_body) {
-		stream_close(stream, CLOSE_TOO_BIG, "the message is larger than what is taken");
-		return;
-	}
 	if (piece->is_first && piece->is_last) {
-		end_message(session, piece->bytes);
-		return;
+		end_message(session, piece->bytes, piece->is_binary);
+	} else {
+		strbuf_add_str(&session->message, piece->bytes);
+		if (!piece->is_last)
+			return;
+		end_message(session, strbuf_str(&session->message), piece->is_binary);
+		drop_large(&session->message);
+		strbuf_clear(&session->message);
 	}
-	strbuf_add_str(&session->message, piece->bytes);
-	if (!piece->is_last)
-		return;
-	end_message(session, strbuf_str(&session->message));
-	if (session->message.cap > KEPT_MESSAGE_BYTES)
-		strbuf_finish(&session->message);
-	strbuf_clear(&session->message);
+	drop_large(&session->state->inflated);
 }
 
 /* ---- the end ---- */
@@ -282,6 +324,8 @@ static void ended(struct stream *stream)
 	destroy_all(&session->out);
 	destroy_all(&session->held);
 	strbuf_finish(&session->message);
+	state->deflating_count -= session->deflation != NULL;
+	deflation_destroy(session->deflation);
 	let_go(session);
 	websocket_connection_closed(state);
 }
@@ -506,7 +550,7 @@ static struct session *create(struct binding_state *state, int fd, const struct 
 	session->subprotocol = handshake->subprotocol;
 	session->sends_binary = handshake->subprotocol->is_binary;
 	session->stream.hooks = &hooks;
-	session->stream.is_deflating = handshake->deflate.ptr != NULL;
+	session->stream.is_deflating = session->stream.frames.takes_deflated = handshake->deflate.ptr != NULL;
 	session->stream.frames.max_message = state->config.max_body;
 	session->timer.fire = deadline_passed;
 	session->heard_us = session->used_us = now_us(session);
@@ -538,6 +582,9 @@ void session_open(struct binding_state *state, int fd, const struct peer *peer, 
 		free(session);
 		return;
 	}
+	if (handshake->deflate.ptr)
+		session->deflation = deflation_create(handshake->forgets_coming, handshake->forgets_going);
+	state->deflating_count += session->deflation != NULL;
 	state->open_count++;
 	list_push(&state->sessions, &session->link);
 	if (handshake->hint.ptr)

@@ -21,8 +21,9 @@ struct session {
 	const struct subprotocol *subprotocol;
 	bool sends_binary; /* as its client does: JSON comes as either kind */
 
-	struct strbuf message; /* what has come of one */
-	bool is_in_message;
+	struct deflation *deflation; /* NULL: messages are not compressed */
+	struct strbuf message;	     /* what has come of one */
+	bool is_in_message, is_message_deflated;
 	struct list held; /* messages that wait for one of its requests to be answered */
 	size_t held_bytes;
 	unsigned in_work; /* requests the CSE has not answered */
