@@ -31,6 +31,7 @@ libbindings_a_SOURCES += \
 	bindings/websocket/frames.c bindings/websocket/frames.h \
 	bindings/websocket/guest.c bindings/websocket/guest.h \
 	bindings/websocket/handshake.c bindings/websocket/handshake.h \
+	bindings/websocket/patience.c bindings/websocket/patience.h \
 	bindings/websocket/registree.c bindings/websocket/registree.h \
 	bindings/websocket/stream.c bindings/websocket/stream.h \
 	bindings/websocket/websocket.c bindings/websocket/websocket.h

@@ -64,6 +64,14 @@ struct parcel *parcel_create(void);
 void parcel_post(struct session *session, struct parcel *parcel);
 void parcel_destroy(struct parcel *parcel);
 
+int64_t session_now_us(const struct session *session);
+
+/* Is more taken from the client now? */
+static inline bool session_is_reading(const struct session *session)
+{
+	return session->watched & EPOLLIN;
+}
+
 static inline struct session *session_of_link(struct list *in_sessions)
 {
 	return container_of(in_sessions, struct session, link);
