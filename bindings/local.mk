@@ -56,9 +56,11 @@ endif
 if WITH_WEBSOCKET
 libbindings_a_SOURCES += \
 	bindings/websocket/session.c bindings/websocket/session.h \
+	bindings/websocket/deflation.c bindings/websocket/deflation.h \
 	bindings/websocket/frames.c bindings/websocket/frames.h \
 	bindings/websocket/guest.c bindings/websocket/guest.h \
 	bindings/websocket/handshake.c bindings/websocket/handshake.h \
+	bindings/websocket/patience.c bindings/websocket/patience.h \
 	bindings/websocket/registree.c bindings/websocket/registree.h \
 	bindings/websocket/stream.c bindings/websocket/stream.h \
 	bindings/websocket/websocket.c bindings/websocket/websocket.h
