@@ -4,7 +4,7 @@ if WITH_WEBSOCKET
 check_PROGRAMS += tests/bench/ws_echo tests/bench/ws_load
 endif
 tests_bench_ws_echo_SOURCES = tests/bench/ws_echo.c
-tests_bench_ws_echo_LDADD = $(WEBSOCKET_LIBS)
+tests_bench_ws_echo_LDADD = -lwebsockets
 tests_bench_ws_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/ws_load.c
 tests_bench_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
