@@ -1,6 +1,8 @@
 /* transcoder: see transcoder.h. */
 #include "bindings/transcoder.h"
 
+#include <stdio.h>
+
 enum { KEPT_BYTES = 256 * 1024 }; /* larger memory is not kept */
 
 void transcoder_init(struct transcoder *transcoder, const struct schema *schema)
@@ -13,6 +15,7 @@ void transcoder_finish(struct transcoder *transcoder)
 {
 	arena_finish(&transcoder->arena);
 	strbuf_finish(&transcoder->bytes);
+	strbuf_finish(&transcoder->debug);
 }
 
 static void begin(struct transcoder *transcoder)
@@ -45,4 +48,31 @@ struct str transcoder_decode(struct transcoder *transcoder, const struct codec *
 	if (codec->decode(transcoder->schema, CODEC_CONTENT, bytes, limits, &transcoder->arena, &doc, error) < 0)
 		return str_make(NULL, 0);
 	return doc.text;
+}
+
+void transcoder_add_debug(struct strbuf *out, struct str why)
+{
+	STRBUF_LIT(out, "{\"m2m:dbg\":");
+	strbuf_add_json(out, str_is_utf8(why) ? why : STR("the reason has malformed UTF-8 in it"));
+	strbuf_add_char(out, '}');
+}
+
+struct str transcoder_answer(struct transcoder *transcoder, const struct codec *codec, struct str json, enum rsc *rsc)
+{
+	struct decode_error error;
+	struct str bytes;
+	char why[200];
+
+	if (!json.len)
+		return json;
+	bytes = transcoder_encode(transcoder, codec, json, &error);
+	if (bytes.ptr)
+		return bytes;
+	snprintf(why, sizeof(why), "the answer (%d) cannot be carried by %s: %s", (int)*rsc, codec->name,
+		 error.message);
+	*rsc = RSC_NOT_ACCEPTABLE;
+	strbuf_clear(&transcoder->debug);
+	transcoder_add_debug(&transcoder->debug, str_of(why));
+	/* a text of ours: every serialization carries it */
+	return transcoder_encode(transcoder, codec, strbuf_str(&transcoder->debug), &error);
 }

@@ -6,11 +6,13 @@
 #include "cse/base/arena.h"
 #include "cse/base/strbuf.h"
 #include "schemas/codec/codec.h"
+#include "schemas/status.h"
 
 struct transcoder {
 	const struct schema *schema;
 	struct arena arena;
 	struct strbuf bytes;
+	struct strbuf debug;
 };
 
 void transcoder_init(struct transcoder *transcoder, const struct schema *schema);
@@ -23,5 +25,12 @@ struct str transcoder_encode(struct transcoder *transcoder, const struct codec *
 /* The canonical form, likewise. ptr NULL: bytes are malformed. Bytes that are to be JSON are not looked at. */
 struct str transcoder_decode(struct transcoder *transcoder, const struct codec *codec, struct str bytes,
 			     const struct decode_limits *limits, struct decode_error *error);
+
+/* The bytes of an answer's content, likewise; empty: none. If the serialization cannot carry it, *rsc becomes 5207 and
+ * the bytes are an explanation: what was done stays done (TS-0004 7.3.2.1). */
+struct str transcoder_answer(struct transcoder *transcoder, const struct codec *codec, struct str json, enum rsc *rsc);
+/* Appends a content that explains a refusal. The text is quoted input at worst; the JSON is well formed all the same.
+ */
+void transcoder_add_debug(struct strbuf *out, struct str why);
 
 #endif

@@ -1,7 +1,7 @@
 /* caller_listener: takes notifications, one connection at a time, each closed behind its one answer. */
 #include "cse/caller.h"
 
-#include "bindings/http/listener.h"
+#include "bindings/listener.h"
 #include "cse/base/arena.h"
 #include "schemas/codec/codec.h"
 #include "schemas/schema.h"
@@ -210,7 +210,7 @@ struct caller_listener *caller_listen(const char *where, uint64_t most, char *me
 	caller->listener.accepted = accepted;
 	clock_init_real(&caller->clock);
 	caller->loop = loop_create(&caller->clock);
-	error = listener_open(&caller->listener, caller->loop, where, message, size);
+	error = listener_open(&caller->listener, caller->loop, "http", "http.listen", where, message, size);
 	if (!error) {
 		sigfillset(&all);
 		pthread_sigmask(SIG_BLOCK, &all, &before);

@@ -78,7 +78,8 @@ void config_allowed(const struct config_option *option, char *out, size_t size);
 void config_key_name(const struct config_option *option, char *out, size_t size);
 void config_variable(const struct config_option *option, char *out, size_t size);
 
-/* config_print.c: the effective configuration (itself a valid file), and the table in the forms people read. */
+/* config_print.c: the effective configuration (itself a valid file, but for a value that no line can carry and that is
+ * no list: it came from elsewhere), and the table in the forms people read. */
 void config_print(const struct config *config, FILE *out);
 void config_print_sample(FILE *out);
 void config_print_markdown(FILE *out);

@@ -146,6 +146,11 @@ static bool is_broker_list(struct str text)
 	return text.len == 0 || each_element(text, is_broker);
 }
 
+static bool is_listen_or_nothing(struct str text)
+{
+	return text.len == 0 || is_listen(text);
+}
+
 static bool is_root(struct str text)
 {
 	return text.len == 0 || (text.len > 1 && text.ptr[0] == '/' && text.ptr[text.len - 1] != '/' &&

@@ -1,6 +1,8 @@
 /* config_print: the configuration as a file, a sample, a table in Markdown and a part of the manual page. */
 #include "cse/config.h"
 
+#include <ini.h>
+
 static void print_key(const struct config_option *option, FILE *out)
 {
 	for (const char *c = option->key; *c; c++)
@@ -19,13 +21,56 @@ static const struct config_section *section_begins(size_t i)
 	return section;
 }
 
+enum { LINE_BYTES = INI_MAX_LINE - 2 }; /* that can be read, without the end of the line */
+
+/* May the comma at i be where a further, indented line begins? Reading it puts the comma back, but no blanks. */
+static bool may_break(struct str text, size_t i)
+{
+	return i > 0 && i + 1 < text.len && text.ptr[i] == ',' && text.ptr[i - 1] != ' ' &&
+	       !strchr(" ;#", text.ptr[i + 1]);
+}
+
+/* How much goes on a line: `most` if it can be. */
+static size_t line_length(struct str text, size_t most)
+{
+	size_t end = most < text.len ? most : text.len;
+
+	while (end > 0 && end < text.len && !may_break(text, end))
+		end--;
+	for (end = end ? end : most; end < text.len && !may_break(text, end); end++)
+		continue;
+	return end;
+}
+
+/* A value that is long goes on on indented lines, below a line that says where it comes from. */
+static void print_long(const struct config_option *option, struct str value, const char *source, FILE *out)
+{
+	size_t most = LINE_BYTES - strlen(option->key) - strlen(" = "), end = line_length(value, most);
+
+	fprintf(out, "; %.*s\n", LINE_BYTES - 2, source);
+	print_key(option, out);
+	fprintf(out, " = %.*s\n", (int)end, value.ptr);
+	while (end < value.len) {
+		value = str_from(value, end + 1);
+		end = line_length(value, LINE_BYTES - 1);
+		fprintf(out, "\t%.*s\n", (int)end, value.ptr);
+	}
+}
+
 void config_print(const struct config *config, FILE *out)
 {
 	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const struct config_option *option = &config_options[i];
+		const char *value = config->text[i], *source = config->source[i];
+
 		if (section_begins(i))
-			fprintf(out, "%s[%s]\n", i ? "\n" : "", config_options[i].section);
-		print_key(&config_options[i], out);
-		fprintf(out, " = %s ; %s\n", config->text[i], config->source[i]);
+			fprintf(out, "%s[%s]\n", i ? "\n" : "", option->section);
+		if (strlen(option->key) + strlen(value) + strlen(source) + strlen(" =  ; ") > LINE_BYTES) {
+			print_long(option, str_of(value), source, out);
+			continue;
+		}
+		print_key(option, out);
+		fprintf(out, " = %s ; %s\n", value, source);
 	}
 }
 

@@ -65,14 +65,16 @@ static void at_round_end(struct loop_hook *hook)
 static void raise_descriptor_limit(struct server *server)
 {
 	struct rlimit limit;
-	rlim_t wanted = server->config->http_max_connections + server->config->outgoing_max_connections + 200;
+	const struct config *config = server->config;
+	bool has_websockets = config->websocket_listen[0] || config->websocket_upgrade;
+	rlim_t wanted = config->http_max_connections + config->outgoing_max_connections +
+			(has_websockets ? config->websocket_max_connections : 0) + 200;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
 		return;
 	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
-		log_event(&server->log, LOG_WARN,
-			  "fewer connections than http.max-connections and outgoing.max-connections",
+		log_event(&server->log, LOG_WARN, "fewer connections than http, websocket and outgoing.max-connections",
 			  "descriptors=%llu", (unsigned long long)limit.rlim_cur);
 }
 
@@ -135,6 +137,12 @@ static const char *listen_of(const struct config *config, size_t binding)
 	return listens[binding];
 }
 
+/* One that takes over connections of HTTP may be open without an address of its own. */
+static bool is_wanted(const struct config *config, size_t binding)
+{
+	return listen_of(config, binding)[0] || (bindings[binding]->adopt && config->websocket_upgrade);
+}
+
 /* "127.0.0.1:8080", "mqtt://localhost:1883" */
 static bool is_loopback(struct str place)
 {
@@ -178,6 +186,7 @@ static struct binding_config binding_config_of(const struct server *server, size
 		.networks = config->outgoing_networks,
 		.is_public = is_public(config),
 		.most_outgoing = (unsigned)config->outgoing_max_connections,
+		.most_outgoing_to_one = (unsigned)config->outgoing_max_connections_per_host,
 		.outgoing_idle_ms = (unsigned)config->outgoing_idle_timeout * 1000,
 		.max_answer = config->outgoing_max_answer,
 		.ca_file = config->outgoing_ca_file,
@@ -192,6 +201,13 @@ static struct binding_config binding_config_of(const struct server *server, size
 			 .cache_time_s = (unsigned)config->mqtt_cache_time,
 			 .cache_bytes = config->mqtt_cache_size,
 			 .most_kept = config->mqtt_max_queue},
+		.websocket = {.by_upgrade = config->websocket_upgrade,
+			      .max_connections = (unsigned)config->websocket_max_connections,
+			      .most_in_work = (unsigned)config->websocket_max_requests,
+			      .max_backlog = config->websocket_max_backlog,
+			      .ping_ms = (unsigned)config->websocket_ping * 1000,
+			      .idle_ms = (unsigned)config->websocket_idle_timeout * 1000,
+			      .most_deflating = (unsigned)config->websocket_max_deflating},
 	};
 }
 
@@ -334,14 +350,15 @@ static int open_bindings(struct server *server)
 	for (size_t i = 0; i < BINDING_COUNT; i++) {
 		const struct binding_config config = binding_config_of(server, i);
 
-		if (!*config.listen)
+		if (!is_wanted(server->config, i))
 			continue;
 		if (bindings[i]->open(server->cse, server->loop, &config, &server->open[i], server->message,
 				      sizeof(server->message)) < 0)
 			return -1;
 		cse_add_binding(server->cse, bindings[i], server->open[i]);
-		log_event(&server->log, LOG_INFO, "listening", "binding=%s address=%s", bindings[i]->name,
-			  bindings[i]->address(server->open[i]));
+		log_event(&server->log, LOG_INFO, "listening", "binding=%s address=%s by-upgrade=%s", bindings[i]->name,
+			  bindings[i]->address(server->open[i]),
+			  bindings[i]->adopt && server->config->websocket_upgrade ? "yes" : "no");
 	}
 	return 0;
 }

@@ -221,12 +221,21 @@ static enum rsc check_blocking(const struct wish *wish)
 
 /* ---- targets ---- */
 
-static bool has_credentials(struct str url)
+/* Those that are not asked. */
+static enum rsc check_other_targets(const struct wish *wish)
 {
-	const char *slashes = memmem(url.ptr, url.len, "://", 3);
-	struct str rest = str_from(url, (size_t)(slashes - url.ptr) + 3), authority = str_split(&rest, '/');
+	static const uint16_t names[] = {ATTR_subscriberURI, ATTR_notificationForwardingURI};
+	enum rsc code = RSC_NONE;
 
-	return memchr(authority.ptr, '@', authority.len) != NULL;
+	for (size_t i = 0; code == RSC_NONE && i < sizeof(names) / sizeof(names[0]); i++) {
+		struct value v = attrs_get(&wish->req->attrs, names[i]);
+		struct arena *arena = &wish->req->arena;
+
+		if (!value_is_absent(v) && value_type(v) == VALUE_STRING)
+			code = check_url(wish->req, arena_cstr(arena, name_long(wish->schema, names[i])),
+					 value_string(v, arena));
+	}
+	return code;
 }
 
 /* Needs it to be asked? RSC_NONE and *asks, or a refusal. */
@@ -237,9 +246,7 @@ static enum rsc check_target(struct request *req, struct str id, bool *asks)
 
 	*asks = true;
 	if (is_url(id))
-		return has_credentials(id) ? req_fail(req, RSC_BAD_REQUEST,
-						      "notificationURI (nu): a URL with credentials is not accepted")
-					   : RSC_NONE;
+		return check_url(req, "notificationURI (nu)", id);
 	if (cse_find(req->cse, id, &target) != FOUND_HERE)
 		return RSC_NONE; /* asking will tell */
 	if (target.instance || target.virtual_ || !target.resource->type->hooks ||
@@ -345,7 +352,8 @@ static enum rsc check_supported(struct request *req)
 static enum rsc settle(struct wish *wish)
 {
 	static enum rsc (*const checks[])(const struct wish *wish) = {
-		check_monitors, check_events, check_child_types, check_blocking, settle_content_type,
+		check_monitors, check_events,	     check_child_types,
+		check_blocking, check_other_targets, settle_content_type,
 	};
 	enum rsc code = check_supported(wish->req);
 

@@ -2,7 +2,8 @@
  *
  * A hop takes an idle connection to its origin, the one used last. If there is none it waits in its origin's queue,
  * until a connection is made for it or another one to the same origin has become free. Connections are made for origins
- * in turn, few at once, so that a host that swallows packets does not hold up the others.
+ * in turn, few at once, so that a host that swallows packets does not hold up the others, and no more to one of them
+ * than it may have, so that a slow host leaves connections for the others.
  *
  * A connection is freed as soon as it is closed, and a hop's `done` is the last thing that is called for it: it may
  * send and cancel, which opens and closes connections. */
@@ -120,8 +121,9 @@ static void close_connection(struct connection *conn)
 	} else {
 		client->dialing_count--;
 		conn->origin->dialing_count--;
-		origin_settle(conn->origin);
 	}
+	conn->origin->open_count--;
+	origin_settle(conn->origin);
 	if (conn->dial.easy)
 		dial_end(&conn->dial);
 	else if (conn->watch.fd >= 0)
@@ -443,6 +445,7 @@ static void make_connection(struct client *client, struct origin *origin)
 	conn->errand = errand;
 	errand->conn = conn;
 	origin->users++;
+	origin->open_count++;
 	origin->dialing_count++;
 	client->dialing_count++;
 	client->open_count++;
@@ -553,7 +556,7 @@ int client_open(struct client *client, struct cse *cse, struct loop *loop, const
 	client->loop = loop;
 	client->cse = cse;
 	client->config = config;
-	origins_init(&client->origins);
+	origins_init(&client->origins, config->most_outgoing_to_one);
 	client->stale.fire = drop_stale;
 	client->soon.fire = end_failed;
 	list_init(&client->idle);

@@ -7,9 +7,7 @@
 
 #include "bindings/http/mapping.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,15 +62,21 @@ static void bury(struct connection *conn)
 	list_push(&conn->front->dead, &conn->link);
 }
 
-static void close_now(struct connection *conn)
+/* The descriptor, which is not this connection's any more. */
+static int give_up(struct connection *conn)
+{
+	int fd = conn->watch.fd;
+
+	loop_unwatch(conn->front->loop, &conn->watch);
+	conn->watch.fd = -1;
+	return fd;
+}
+
+/* Without a descriptor it is closed. */
+static void leave(struct connection *conn)
 {
 	struct binding_state *front = conn->front;
 
-	if (is_closed(conn))
-		return;
-	loop_unwatch(front->loop, &conn->watch);
-	close(conn->watch.fd);
-	conn->watch.fd = -1;
 	loop_timer_cancel(front->loop, &conn->timer);
 	list_remove(&conn->resumed);
 	input_give(&front->inputs, conn->input);
@@ -82,6 +86,14 @@ static void close_now(struct connection *conn)
 	if (conn->phase != WAITING)
 		bury(conn);
 	front_connection_closed(front);
+}
+
+static void close_now(struct connection *conn)
+{
+	if (is_closed(conn))
+		return;
+	close(give_up(conn));
+	leave(conn);
 }
 
 /* Closing with unread input would make the kernel reset the connection, and the client lose the answer. */
@@ -157,48 +169,17 @@ static void write_response(struct connection *conn, const struct response *respo
 	conn->phase = conn->exchange.keeps_alive ? READING : CLOSING;
 }
 
-static enum rsc rsc_for(unsigned status)
-{
-	switch (status) {
-	case 405:
-		return RSC_OPERATION_NOT_ALLOWED;
-	case 408:
-		return RSC_REQUEST_TIMEOUT;
-	case 501:
-	case 505:
-		return RSC_NOT_IMPLEMENTED;
-	case 503:
-		return RSC_INTERNAL_SERVER_ERROR;
-	default:
-		return RSC_BAD_REQUEST;
-	}
-}
-
-static void log_refusal(const struct connection *conn, unsigned status, const char *why)
-{
-	struct log *log = cse_log(conn->front->cse);
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-	char host[64] = "?";
-
-	if (!log_on(log, LOG_INFO))
-		return;
-	if (getpeername(conn->watch.fd, (struct sockaddr *)&peer, &len) == 0)
-		getnameinfo((struct sockaddr *)&peer, len, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
-	log_event(log, LOG_INFO, "http request refused", "status=%u why=\"%s\" peer=%s", status, why, host);
-}
-
 /* An answer that the CSE has no part in. */
 static void answer_here(struct connection *conn, unsigned status, const char *why, const char *more_headers)
 {
 	struct response response = {
 		.status = status,
-		.rsc = rsc_for(status),
+		.rsc = response_rsc(status),
 		.dbg = str_of(why),
 		.more_headers = more_headers,
 	};
 
-	log_refusal(conn, status, why);
+	front_log_refusal(conn->front, conn->watch.fd, status, why);
 	write_response(conn, &response);
 }
 
@@ -301,11 +282,28 @@ static void submit(struct connection *conn)
 	cse_submit(front->cse, req, answered, conn);
 }
 
+/* Answers to what came before it must be out. true: the connection is another binding's. */
+static bool hand_over(struct connection *conn)
+{
+	struct cse *cse = conn->front->cse;
+	const struct input *input = conn->input;
+	struct str protocol = mapping_protocol(&input->head);
+
+	if (!protocol.ptr || conn->unsent.len || output(conn)->len || !cse_adopts(cse, protocol))
+		return false;
+	cse_hand_over(cse, protocol, give_up(conn), &conn->peer,
+		      str_make(input->bytes + input->start, input->len - input->start));
+	leave(conn);
+	return true;
+}
+
 static void handle(struct connection *conn)
 {
 	struct head *head = &conn->input->head;
 
 	head->base = conn->input->bytes + conn->input->start;
+	if (hand_over(conn))
+		return;
 	mapping_exchange(head, conn->front->config.cors_origins, &conn->exchange);
 	if (mapping_knows(head->parser.method)) {
 		submit(conn);

@@ -3,6 +3,7 @@
 
 #include "bindings/http/connection.h"
 
+#include <netdb.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,6 +30,20 @@ static void accepted(struct listener *listener, int fd, const struct peer *peer)
 		turn_away(fd);
 	else
 		connection_open(front, fd, peer);
+}
+
+void front_log_refusal(const struct binding_state *front, int fd, unsigned status, const char *why)
+{
+	struct log *log = cse_log(front->cse);
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	char host[64] = "?";
+
+	if (!log_on(log, LOG_INFO))
+		return;
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
+		getnameinfo((struct sockaddr *)&peer, len, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
+	log_event(log, LOG_INFO, "http request refused", "status=%u why=\"%s\" peer=%s", status, why, host);
 }
 
 /* ---- rounds ---- */
@@ -157,7 +172,7 @@ static int http_open(struct cse *cse, struct loop *loop, const struct binding_co
 		free(front);
 		return error;
 	}
-	error = listener_open(&front->listener, loop, config->listen, message, size);
+	error = listener_open(&front->listener, loop, "http", "http.listen", config->listen, message, size);
 	if (error < 0) {
 		client_close(&front->client);
 		free(front);

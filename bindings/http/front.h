@@ -4,8 +4,8 @@
 
 #include "bindings/http/client.h"
 #include "bindings/http/input.h"
-#include "bindings/http/listener.h"
 #include "bindings/http/response.h"
+#include "bindings/listener.h"
 #include "cse/core/binding.h"
 
 struct binding_state {
@@ -38,5 +38,7 @@ struct binding_state {
 /* A connection has closed / a request of a closed connection was answered. May free the front. */
 void front_connection_closed(struct binding_state *front);
 void front_request_ended(struct binding_state *front);
+/* Whose request got an answer without the CSE, and why. */
+void front_log_refusal(const struct binding_state *front, int fd, unsigned status, const char *why);
 
 #endif

@@ -3,8 +3,8 @@
 #ifndef BINDINGS_HTTP_INPUT_H
 #define BINDINGS_HTTP_INPUT_H
 
+#include "bindings/head.h"
 #include "bindings/http/chunked.h"
-#include "bindings/http/head.h"
 
 struct input {
 	struct input *next; /* in the pool */

@@ -13,6 +13,14 @@ bool mapping_knows(unsigned method)
 	       method == HTTP_DELETE;
 }
 
+struct str mapping_protocol(const struct head *head)
+{
+	struct str none = {0};
+
+	return head->parser.method == HTTP_GET && head_has(head, FIELD_upgrade) ? head_field(head, FIELD_upgrade)
+										: none;
+}
+
 /* TS-0009 6.2.1: a POST is a CREATE exactly if Content-Type names a resource type. */
 static enum operation operation_of(unsigned method, bool names_type)
 {
@@ -58,7 +66,7 @@ static void map_content(const struct head *head, struct str body, struct request
 		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type is missing");
 	else if (!type.media || !(type.media->operations & OP_BIT(op)))
 		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Type %.*s is not understood here",
-			      type.type.len < 80 ? (int)type.type.len : 80, type.type.ptr);
+			     type.type.len < 80 ? (int)type.type.len : 80, type.type.ptr);
 }
 
 /* Authorization carries oneM2M tokens (JSON web tokens, TS-0009 6.4.19) or the credentials of an HTTP scheme. */
@@ -98,52 +106,15 @@ static void map_response_targets(const struct head *head, struct request *req)
 		req->response_targets = arena_copy(&req->arena, value);
 }
 
-/* All fields of one name as one comma separated list (RFC 7230 3.2.2); ptr NULL if there is none. */
-static struct str joined_field(const struct head *head, enum field field, struct arena *arena)
-{
-	struct str joined = {0};
-
-	if (!head_has(head, field))
-		return joined;
-	for (unsigned i = 0; i < head->field_count; i++) {
-		struct str value = head_str(head, head->fields[i].value);
-
-		if (head->fields[i].field == field)
-			joined = joined.ptr ? arena_join(arena, joined, STR(","), value) : arena_copy(arena, value);
-	}
-	return joined;
-}
-
 /* RFC 7232 section 3 */
 static void map_conditions(const struct head *head, struct request *req)
 {
 	bool is_read = head->parser.method == HTTP_GET || head->parser.method == HTTP_HEAD;
 
 	if (head_has(head, FIELD_if_match))
-		req->accept_etag = joined_field(head, FIELD_if_match, &req->arena);
+		req->accept_etag = head_list(head, FIELD_if_match, &req->arena);
 	if (head_has(head, FIELD_if_none_match) && !is_read)
 		refusal_note(req, RSC_BAD_REQUEST, "If-None-Match is served with GET and HEAD only");
-}
-
-/* A page in a browser on this machine can have its own name point here (DNS rebinding); only then is Host a name of the
- * public DNS. */
-static bool is_public_name(struct str host)
-{
-	bool has_dot = false, has_letter = false;
-
-	if (host.len && host.ptr[0] == '[')
-		return false;
-	host = str_split(&host, ':');
-	for (size_t i = 0; i < host.len; i++) {
-		has_dot |= host.ptr[i] == '.';
-		has_letter |= host.ptr[i] != '.' && (host.ptr[i] < '0' || host.ptr[i] > '9');
-	}
-	return has_dot && has_letter;
-}
-
-static bool is_direct(const struct head *head)
-{
-	return !head->is_forwarded && !is_public_name(head_field(head, FIELD_host));
 }
 
 /* The views that the exchange keeps, moved from the head into the request. */
@@ -152,7 +123,7 @@ static void keep_exchange(const struct head *head, struct request *req, struct e
 	exchange->request_id = req->param[PARAM_requestIdentifier];
 	exchange->release = req->param[PARAM_releaseVersionIndicator];
 	exchange->web_origin = arena_copy(&req->arena, exchange->web_origin);
-	exchange->if_none_match = joined_field(head, FIELD_if_none_match, &req->arena);
+	exchange->if_none_match = head_list(head, FIELD_if_none_match, &req->arena);
 }
 
 void mapping_request(const struct head *head, struct str body, const struct binding_config *config,
@@ -160,7 +131,7 @@ void mapping_request(const struct head *head, struct str body, const struct bind
 {
 	req->binding = "http";
 	req->peer = *peer;
-	req->peer.is_direct_loopback = peer->is_direct_loopback && (config->trust_forwarded || is_direct(head));
+	req->peer.is_direct_loopback = peer->is_direct_loopback && (config->trust_forwarded || head_is_direct(head));
 	if (head->is_forwarded)
 		req->peer.family = PEER_UNKNOWN; /* the address is the proxy's */
 	for (unsigned i = 0; i < head->field_count; i++)
@@ -208,8 +179,7 @@ void mapping_exchange(const struct head *head, const char *cors_origins, struct 
 		.request_id = head_field(head, FIELD_requestIdentifier),
 		.release = head_field(head, FIELD_releaseVersionIndicator),
 	};
-	if (web_origin.ptr &&
-	    (str_has_item(str_of(cors_origins), web_origin) || str_has_item(str_of(cors_origins), STR("*"))))
+	if (web_origin.ptr && origin_is_listed(cors_origins, web_origin))
 		exchange->web_origin = web_origin;
 	negotiate(head, exchange);
 }

@@ -2,7 +2,7 @@
 #ifndef BINDINGS_HTTP_MAPPING_H
 #define BINDINGS_HTTP_MAPPING_H
 
-#include "bindings/http/head.h"
+#include "bindings/head.h"
 #include "bindings/http/response.h"
 #include "cse/core/binding.h"
 
@@ -11,6 +11,9 @@
 
 /* Is this a method that stands for an operation? */
 bool mapping_knows(unsigned method);
+
+/* The protocol that the connection is asked to go on in (RFC 7230 6.7); ptr NULL: none. */
+struct str mapping_protocol(const struct head *head);
 
 /* What an answer to this head needs to know; views point into the head. cors_origins is the allow-list. */
 void mapping_exchange(const struct head *head, const char *cors_origins, struct exchange *exchange);

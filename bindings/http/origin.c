@@ -9,9 +9,9 @@
 /* So few at once that a host which swallows packets does not hold up the others. */
 enum { DIALS_MAX = 4 };
 
-void origins_init(struct origins *origins)
+void origins_init(struct origins *origins, unsigned most)
 {
-	*origins = (struct origins){.seed = id_seed()};
+	*origins = (struct origins){.seed = id_seed(), .most = most};
 	list_init(&origins->hungry);
 }
 
@@ -62,7 +62,7 @@ void origin_leave(struct origin *origin)
 void origin_settle(struct origin *origin)
 {
 	bool is_waiting = !list_empty(&origin->again) || !list_empty(&origin->waiting);
-	bool is_hungry = is_waiting && origin->dialing_count < DIALS_MAX;
+	bool is_hungry = is_waiting && origin->dialing_count < DIALS_MAX && origin->open_count < origin->origins->most;
 
 	if (is_hungry == !list_empty(&origin->hungry))
 		return;

@@ -7,6 +7,7 @@
 struct origins {
 	struct map by_url;
 	struct list hungry; /* those that a connection is to be made to, in turn */
+	unsigned most;	    /* connections to one of them */
 	uint64_t seed;
 };
 
@@ -17,14 +18,15 @@ struct origin {
 	struct list waiting; /* hops */
 	struct list again;   /* hops that need a connection that was never used; they go first */
 	struct list hungry;
-	unsigned dialing_count; /* connections being made */
+	unsigned open_count;	/* connections, those that are being made included */
+	unsigned dialing_count; /* those that are being made */
 	unsigned users;		/* connections and hops */
 	bool is_tls;
 	struct str url;
 	char text[]; /* of url, with a NUL */
 };
 
-void origins_init(struct origins *origins);
+void origins_init(struct origins *origins, unsigned most);
 /* No origin has users. */
 void origins_finish(struct origins *origins);
 
@@ -32,7 +34,7 @@ void origins_finish(struct origins *origins);
 struct origin *origin_join(struct origins *origins, const struct route *route);
 void origin_leave(struct origin *origin);
 
-/* After its queues or dialing_count have changed: is it hungry? */
+/* After its queues or counts have changed: is it hungry? */
 void origin_settle(struct origin *origin);
 /* A connection is being made to it: it is the last in turn now. */
 void origin_was_fed(struct origin *origin);

@@ -1,7 +1,7 @@
 /* outbound: request line, header fields by the rows of header.def, content; and what an answer means. */
 #include "bindings/http/outbound.h"
 
-#include "bindings/http/head.h"
+#include "bindings/head.h"
 #include "bindings/media.h"
 #include "bindings/target.h"
 

@@ -86,42 +86,23 @@ static void add_http(struct strbuf *out, const struct exchange *exchange, const 
 		STRBUF_LIT(out, "Connection: keep-alive\r\n");
 }
 
-/* The text is quoted input at worst; it must not make the JSON malformed. */
-static struct str debug_content(struct strbuf *scratch, struct str dbg)
-{
-	strbuf_clear(scratch);
-	STRBUF_LIT(scratch, "{\"m2m:dbg\":");
-	strbuf_add_json(scratch, str_is_utf8(dbg) ? dbg : STR("the reason has malformed UTF-8 in it"));
-	strbuf_add_char(scratch, '}');
-	return strbuf_str(scratch);
-}
-
-/* TS-0004 7.3.2.1: what was done stays done, and where it is stays known. */
-static struct str refuse(struct response_maker *maker, const struct codec *codec, struct response *response,
-			 struct decode_error *error)
-{
-	char why[200];
-
-	snprintf(why, sizeof(why), "the answer (%d) cannot be carried by %s: %s", (int)response->rsc, codec->name,
-		 error->message);
-	*response = (struct response){.status = 406, .rsc = RSC_NOT_ACCEPTABLE, .location = response->location};
-	return transcoder_encode(&maker->transcoder, codec, debug_content(&maker->scratch, str_of(why)), error);
-}
-
 /* The bytes of the body; the response changes if they cannot be made. */
 static struct str body_of(struct response_maker *maker, const struct codec *codec, struct response *response)
 {
 	struct str json = response->content, body;
-	struct decode_error error;
+	enum rsc rsc = response->rsc;
 
 	if (response->status == 304)
 		return STR("");
-	if (response->dbg.ptr)
-		json = debug_content(&maker->scratch, response->dbg);
-	if (!json.len)
-		return json;
-	body = transcoder_encode(&maker->transcoder, codec, json, &error);
-	return body.ptr ? body : refuse(maker, codec, response, &error);
+	if (response->dbg.ptr) {
+		strbuf_clear(&maker->scratch);
+		transcoder_add_debug(&maker->scratch, response->dbg);
+		json = strbuf_str(&maker->scratch);
+	}
+	body = transcoder_answer(&maker->transcoder, codec, json, &rsc);
+	if (rsc != response->rsc) /* where what was done is stays known */
+		*response = (struct response){.status = 406, .rsc = rsc, .location = response->location};
+	return body;
 }
 
 void response_write(struct strbuf *out, struct response_maker *maker, const struct exchange *exchange,
@@ -142,4 +123,21 @@ void response_write(struct strbuf *out, struct response_maker *maker, const stru
 	STRBUF_LIT(out, "\r\n");
 	if (!exchange->is_head)
 		strbuf_add_str(out, body);
+}
+
+enum rsc response_rsc(unsigned status)
+{
+	switch (status) {
+	case 405:
+		return RSC_OPERATION_NOT_ALLOWED;
+	case 408:
+		return RSC_REQUEST_TIMEOUT;
+	case 501:
+	case 505:
+		return RSC_NOT_IMPLEMENTED;
+	case 503:
+		return RSC_INTERNAL_SERVER_ERROR;
+	default:
+		return RSC_BAD_REQUEST;
+	}
 }

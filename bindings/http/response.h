@@ -45,6 +45,9 @@ struct response_maker {
 	struct response_date date;
 };
 
+/* What stands for an HTTP status that the CSE has no part in. */
+enum rsc response_rsc(unsigned status);
+
 /* Appends it to out. Content that the exchange's media type cannot carry becomes a refusal (5207). */
 void response_write(struct strbuf *out, struct response_maker *maker, const struct exchange *exchange,
 		    const struct response *response, int64_t now_us);

@@ -21,10 +21,11 @@ enum hop_outcome {
  * then. */
 struct hop {
 	struct list link; /* the binding's, between send and done */
-	struct str url;	  /* of the point of access, or of a target that is a URL; without `ct` */
+	struct str url;	  /* of the point of access, or of a target that is a URL; without `ct`; empty: see reaches */
 	/* As in struct request; ptr NULL: absent. PARAM_to is absent where the URL itself is the target. */
 	struct str param[PARAM_COUNT];
 	struct str entity;	  /* the AE-ID or CSE-ID of whom it is for; empty: whoever is at the URL */
+	uint64_t registration;	  /* key of that entity's registration; 0: whoever is at the URL */
 	struct str content;	  /* canonical JSON of the Content parameter; empty: none */
 	struct str serialization; /* "json", "xml" or "cbor": what the receiver wants */
 	int64_t timeout_us;	  /* from send to the whole answer */
@@ -52,11 +53,12 @@ struct binding_config {
 	/* Where it may connect to: comma separated networks (192.0.2.0/24, 2001:db8::/32); "" allows all but the
 	 * link-local, metadata, unspecified and multicast addresses where is_public is set. */
 	const char *networks;
-	bool is_public;		   /* the CSE listens beyond loopback */
-	unsigned most_outgoing;	   /* connections to other hosts at once */
-	unsigned outgoing_idle_ms; /* how long one of them is kept without use */
-	size_t max_answer;	   /* bytes of an answer's body; a larger one counts as none */
-	const char *ca_file;	   /* certificates of authorities that peers are believed by; "" for the system's */
+	bool is_public;		       /* the CSE listens beyond loopback */
+	unsigned most_outgoing;	       /* connections to other hosts at once */
+	unsigned most_outgoing_to_one; /* of them to one host and port */
+	unsigned outgoing_idle_ms;     /* how long one of them is kept without use */
+	size_t max_answer;	       /* bytes of an answer's body; a larger one counts as none */
+	const char *ca_file;	       /* certificates of authorities that peers are believed by; "" for the system's */
 	struct {
 		const char *client_id;		      /* "": C:: and the CSE-ID */
 		const char *username, *password_file; /* "": none */
@@ -69,6 +71,14 @@ struct binding_config {
 		size_t cache_bytes;
 		size_t most_kept; /* bytes that wait for one broker */
 	} mqtt;
+	struct {
+		bool by_upgrade; /* takes over connections of HTTP */
+		unsigned max_connections;
+		unsigned most_in_work;	   /* requests of one connection at once */
+		size_t max_backlog;	   /* bytes that wait for one client to read them */
+		unsigned ping_ms, idle_ms; /* 0: none */
+		unsigned most_deflating;   /* connections that compress */
+	} websocket;
 };
 
 struct binding {
@@ -91,6 +101,15 @@ struct binding {
 	void (*send)(struct binding_state *state, struct hop *hop);
 	/* The hop is taken back: done will not be called. */
 	void (*cancel)(struct binding_state *state, struct hop *hop);
+
+	/* For connections that entities open and that requests to them go out over. Is there one of this registration
+	 * now? Then hops without a URL may be sent to it. NULL: there are no such connections. */
+	bool (*reaches)(struct binding_state *state, uint64_t registration);
+
+	/* Does it take over connections of HTTP whose header field Upgrade says this? adopt then gets the descriptor,
+	 * whatever becomes of it, with what was received of the request and behind it: bytes, valid during the call. */
+	bool (*adopts)(struct binding_state *state, struct str protocol);
+	void (*adopt)(struct binding_state *state, int fd, const struct peer *peer, struct str bytes);
 };
 
 /* registry.def rows: BINDING(name, key) -> extern const struct binding binding_<name>. */
@@ -102,6 +121,17 @@ void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct reque
 void cse_add_binding(struct cse *cse, const struct binding *binding, struct binding_state *state);
 /* Before the bindings are closed: what is under way is taken back. */
 void cse_remove_bindings(struct cse *cse);
+
+/* Is there a binding that takes over connections for this protocol? If so, it is given one. */
+bool cse_adopts(const struct cse *cse, struct str protocol);
+void cse_hand_over(struct cse *cse, struct str protocol, int fd, const struct peer *peer, struct str bytes);
+
+/* For an answered request: the key of the registration that it speaks for, and the entity's AE-ID or CSE-ID, in the
+ * arena of the request: its originator's, or that which it has made. 0: it was refused, or its originator is not
+ * registered here. Keys are never given twice. */
+uint64_t cse_registration(struct request *req, struct str *entity);
+/* The entity of a registration can be reached now: what could not be delivered to it is sent at once. */
+void cse_reached(struct cse *cse, uint64_t registration);
 
 struct log *cse_log(struct cse *cse);
 /* Limits for decoding, and the CSE's identity for Content-Location ("/id-in"). */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_GATHERED = 1000 };
+enum { MOST_GATHERED = 1000 }; /* that wait for a further one */
 
 struct gathering {
 	struct list link; /* in cse->gatherings */
@@ -110,6 +110,17 @@ static struct gathering *gathering_for(struct cse *cse, const struct gathering_r
 	return gathering;
 }
 
+/* What would make the message larger than a request may be goes into the next one. */
+static struct gathering *gathering_with_room(struct cse *cse, const struct gathering_rule *rule, size_t size)
+{
+	struct gathering *gathering = gathering_for(cse, rule);
+
+	if (gathering->count == 0 || gathering->content.len + size <= cse->config.decode.bytes)
+		return gathering;
+	send(gathering);
+	return gathering_for(cse, rule);
+}
+
 static void take(struct gathering *gathering, struct value notification)
 {
 	notification_wrap_next(&gathering->content, value_text(notification));
@@ -118,11 +129,9 @@ static void take(struct gathering *gathering, struct value notification)
 
 enum rsc gather_notification(struct request *req, const struct gathering_rule *rule)
 {
-	struct gathering *gathering = gathering_for(req->cse, rule);
 	struct value only = value_first(doc_root(&req->doc)), list;
+	struct gathering *gathering = gathering_with_room(req->cse, rule, value_text(only).len);
 
-	if (gathering->count >= MOST_GATHERED)
-		return req_fail(req, RSC_TARGET_NOT_REACHABLE, "too many notifications wait for the subscriber");
 	if (!value_is_absent(notification_of(req))) {
 		take(gathering, only);
 	} else {
@@ -131,7 +140,7 @@ enum rsc gather_notification(struct request *req, const struct gathering_rule *r
 			take(gathering, v);
 	}
 	list_push(&gathering->requests, &req->link);
-	if (gathering->count >= rule->number)
+	if (gathering->count >= rule->number || gathering->count >= MOST_GATHERED)
 		send(gathering);
 	return RSC_PENDING;
 }

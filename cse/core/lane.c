@@ -58,8 +58,38 @@ struct lane *lane_get(struct notifier *notifier, uint64_t subscription, struct s
 	return lane;
 }
 
+static void forget_unreached(struct lane *lane)
+{
+	if (lane->is_unreached)
+		map_remove(&lane->notifier->unreached, &lane->unreached);
+	lane->is_unreached = false;
+}
+
+static void note_unreached(struct lane *lane, uint64_t registration)
+{
+	forget_unreached(lane);
+	if (!registration)
+		return;
+	map_add(&lane->notifier->unreached, &lane->unreached, registration);
+	lane->is_unreached = true;
+}
+
+void notifier_reached(struct notifier *notifier, uint64_t registration)
+{
+	struct map_node *node;
+
+	while ((node = map_first(&notifier->unreached, registration))) {
+		struct lane *lane = container_of(node, struct lane, unreached);
+
+		forget_unreached(lane);
+		lane->retry_at_us = 0;
+		lane_wake(lane);
+	}
+}
+
 void lane_destroy(struct lane *lane)
 {
+	forget_unreached(lane);
 	if (lane->is_sending)
 		outgoing_cancel(&lane->out);
 	loop_timer_cancel(lane->notifier->cse->loop, &lane->timer);
@@ -174,26 +204,40 @@ static bool is_durable(const struct lane *lane, const struct note *note)
 	return !note->batch || commit_is_durable(lane->notifier->cse->committer, note->batch);
 }
 
-/* How many of the first notes are durable and batched, but no more than `most` and none created after until_us. */
-static unsigned count_batched(const struct lane *lane, uint64_t most, int64_t until_us)
+/* The first notes that may go as one message. */
+struct batch {
+	unsigned count;
+	bool is_full; /* no further one fits */
+};
+
+/* Those that are durable and batched, but no more than `most` and none created after until_us. All that is told, and
+ * with latestNotify that is one, stays below the size of a request, as far as it is not a single note that is larger.
+ */
+static struct batch first_batch(const struct lane *lane, const struct subscription *subscription, uint64_t most,
+				int64_t until_us)
 {
-	unsigned count = 0;
+	bool is_latest = subscription && subscription->is_latest;
+	size_t left = is_latest ? SIZE_MAX : lane->notifier->cse->config.decode.bytes;
+	struct batch batch = {0, false};
 
 	list_each (item, &lane->notes) {
 		const struct note *note = container_of(item, struct note, in_lane);
 
-		if (count == most || !(note->flags & NOTE_BATCHED) || note->created_us > until_us ||
+		if (batch.is_full || !(note->flags & NOTE_BATCHED) || note->created_us > until_us ||
 		    !is_durable(lane, note))
 			break;
-		count++;
+		if (batch.count && note->size >= left)
+			return (struct batch){batch.count, true};
+		left -= note->size < left ? note->size + 1 : left;
+		batch.is_full = ++batch.count == most;
 	}
-	return count;
+	return batch;
 }
 
 enum { LARGEST_BATCH = 1000 };
 
-/* A batch is full by its number or ends with its duration. Which notes belong to it follows from the notes alone, so
- * that a repetition, also after a restart, has the same ones. */
+/* A batch is full by its number or size, or ends with its duration. Which notes belong to it follows from the notes
+ * alone, so that a repetition, also after a restart, has the same ones. */
 static struct plan plan_batch(const struct lane *lane, const struct subscription *subscription)
 {
 	const struct cse *cse = lane->notifier->cse;
@@ -203,13 +247,13 @@ static struct plan plan_batch(const struct lane *lane, const struct subscription
 	int64_t duration_us = subscription->batch_duration_us ? subscription->batch_duration_us
 							      : cse->config.batch_duration_s * SECOND_US;
 	int64_t end_us = note_first(lane)->created_us + duration_us, now_us = clock_wall_us(cse->clock);
-	unsigned count;
+	struct batch batch;
 
 	if (!subscription->is_batched)
-		return (struct plan){PLAN_SEND, count_batched(lane, LARGEST_BATCH, INT64_MAX), 0};
-	count = count_batched(lane, number, end_us);
-	if (count == number || now_us >= end_us)
-		return (struct plan){PLAN_SEND, count, 0};
+		return (struct plan){PLAN_SEND, first_batch(lane, subscription, LARGEST_BATCH, INT64_MAX).count, 0};
+	batch = first_batch(lane, subscription, number, end_us);
+	if (batch.is_full || now_us >= end_us)
+		return (struct plan){PLAN_SEND, batch.count, 0};
 	return wait_for(end_us - now_us);
 }
 
@@ -297,7 +341,7 @@ static struct plan make_plan(struct lane *lane)
 	if (subscription && !(first->flags & NOTE_FREE))
 		return plan_by_policies(lane, subscription);
 	if (first->flags & NOTE_BATCHED)
-		return (struct plan){PLAN_SEND, count_batched(lane, LARGEST_BATCH, INT64_MAX), 0};
+		return (struct plan){PLAN_SEND, first_batch(lane, subscription, LARGEST_BATCH, INT64_MAX).count, 0};
 	return (struct plan){PLAN_SEND, 1, 0};
 }
 
@@ -398,6 +442,7 @@ static void message_done(struct outgoing *out)
 	bool is_delivered = out->outcome == HOP_ANSWERED;
 
 	lane->is_sending = false;
+	note_unreached(lane, is_delivered ? 0 : out->registration);
 	if (!lane->is_waiting)
 		count_in_flight(lane, -1);
 	if (is_delivered) {

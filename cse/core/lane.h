@@ -40,10 +40,12 @@ struct lane {
 	struct outgoing out;   /* that message */
 	struct strbuf content; /* of it */
 	char identifier[16];
-	unsigned attempts;   /* that failed since the last success */
-	int64_t retry_at_us; /* monotonic */
-	bool is_waiting;     /* in a polling channel: that message keeps nobody else's back */
-	bool is_doubtful;    /* counts for doubtful_in_flight */
+	unsigned attempts;	   /* that failed since the last success */
+	int64_t retry_at_us;	   /* monotonic */
+	bool is_waiting;	   /* in a polling channel: that message keeps nobody else's back */
+	bool is_doubtful;	   /* counts for doubtful_in_flight */
+	struct map_node unreached; /* in notifier->unreached, while is_unreached */
+	bool is_unreached;
 
 	int64_t window_start_us; /* of rateLimit */
 	uint64_t window_count;

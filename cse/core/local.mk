@@ -9,6 +9,7 @@ libcore_a_SOURCES = \
 	cse/core/channel.c cse/core/channel.h \
 	cse/core/catalog.c cse/core/catalog.h \
 	cse/core/commit.c cse/core/commit.h \
+	cse/core/connected.c \
 	cse/core/create.c \
 	cse/core/cse.c cse/core/cse.h \
 	cse/core/delete.c \

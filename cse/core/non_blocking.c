@@ -387,7 +387,9 @@ static enum rsc check_response_target(struct request *req, struct str id)
 {
 	struct target target = {0};
 
-	if (is_url(id) || str_eq(id, req->from))
+	if (is_url(id))
+		return check_url(req, "responseType (rt)", id);
+	if (str_eq(id, req->from))
 		return RSC_NONE;
 	if (!is_entity(req->cse, id, &target))
 		return req_fail(

@@ -437,4 +437,5 @@ void notifier_stop(struct notifier *notifier)
 		state = 0;
 	}
 	map_finish(&notifier->lanes);
+	map_finish(&notifier->unreached);
 }

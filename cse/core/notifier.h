@@ -23,11 +23,12 @@ struct notification_counts {
 
 struct notifier {
 	struct cse *cse;
-	struct map lanes;  /* by the key of the subscription */
-	struct list notes; /* all, in the order of their keys */
-	struct list ready; /* lanes to look at */
-	struct list done;  /* notes to take off the store */
-	uint64_t taken_in; /* the batch that the last ones were taken off in */
+	struct map lanes;     /* by the key of the subscription */
+	struct map unreached; /* lanes whose target, an entity, could not be reached: by the key of its registration */
+	struct list notes;    /* all, in the order of their keys */
+	struct list ready;    /* lanes to look at */
+	struct list done;     /* notes to take off the store */
+	uint64_t taken_in;    /* the batch that the last ones were taken off in */
 	struct loop_task task;
 	struct loop_hook end_of_round;
 	bool is_posted, is_stopped;
@@ -65,6 +66,9 @@ void notifier_forget_statistics(struct cse *cse, const struct subscription *subs
 /* What a subscription's row keeps of its lanes (windows of rateLimit, statistics), and back. */
 void notifier_print_lanes(struct cse *cse, const struct subscription *subscription, struct strbuf *out);
 void notifier_read_lanes(struct cse *cse, const struct resource *resource, struct value lanes, struct arena *arena);
+
+/* The entity of a registration can be reached again: its lanes' pauses end. */
+void notifier_reached(struct notifier *notifier, uint64_t registration);
 
 /* A subscription, or a schedule below it, has changed: its lanes are looked at by the end of the round. */
 void notifier_look(struct cse *cse, const struct resource *subscription);

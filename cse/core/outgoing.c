@@ -63,6 +63,17 @@ bool is_url(struct str target)
 	return target.len && memmem(target.ptr, target.len, "://", 3) != NULL;
 }
 
+enum rsc check_url(struct request *req, const char *what, struct str target)
+{
+	const char *slashes = is_url(target) ? memmem(target.ptr, target.len, "://", 3) : NULL;
+	struct str authority = slashes ? str_from(target, (size_t)(slashes - target.ptr) + 3) : STR("");
+
+	for (size_t i = 0; i < authority.len && !strchr("/?#", authority.ptr[i]); i++)
+		if (authority.ptr[i] == '@')
+			return req_fail(req, RSC_BAD_REQUEST, "%s: a URL with credentials is not accepted", what);
+	return RSC_NONE;
+}
+
 struct str url_without_serialization(struct str url, struct arena *arena, struct str *serialization)
 {
 	static const struct str key = {"ct=", 3};
@@ -161,7 +172,7 @@ static struct open_binding *binding_for(struct outgoings *outgoings, struct str 
 	list_each (item, &outgoings->bindings) {
 		struct open_binding *open = container_of(item, struct open_binding, link);
 
-		for (const char *const *s = open->binding->schemes; *s; s++)
+		for (const char *const *s = open->binding->schemes; s && *s; s++)
 			if (str_eq_nocase(scheme, str_of(*s)))
 				return open;
 	}
@@ -188,26 +199,30 @@ static void hop_done(struct hop *hop)
 	finish(out);
 }
 
-static void try_next_point(struct outgoing *out)
+static void send_hop(struct outgoing *out, struct open_binding *open)
 {
 	struct hop *hop = &out->hop;
-	struct open_binding *open;
 
-	hop->url = out->points[out->next_point++];
-	open = binding_for(&out->cse->outgoings, hop->url);
-	if (!open) {
-		if (out->next_point < out->point_count)
-			try_next_point(out);
-		else
-			fail(out, "no binding is open for the protocol of the point of access");
-		return;
-	}
 	hop->done = hop_done;
 	hop->timeout_us = out->timeout_us;
 	hop->reason[0] = '\0';
 	hop->answer = (struct str){0};
 	out->via = open;
 	open->binding->send(open->state, hop);
+}
+
+static void try_next_point(struct outgoing *out)
+{
+	struct open_binding *open = NULL;
+
+	while (!open && out->next_point < out->point_count) {
+		out->hop.url = out->points[out->next_point++];
+		open = binding_for(&out->cse->outgoings, out->hop.url);
+	}
+	if (open)
+		send_hop(out, open);
+	else
+		fail(out, "no binding is open for the protocol of the point of access");
 }
 
 static void fill_hop(struct outgoing *out, struct str release)
@@ -255,6 +270,7 @@ static void fill_hop_to_entity(struct outgoing *out, const struct resource *reso
 	fill_hop(out, arena_copy(&out->arena, common_release(cse, releases, &out->arena)));
 	out->hop.param[PARAM_to] = arena_printf(&out->arena, "%s/%.*s", cse->config.id, STR_ARG(resource->id));
 	out->hop.entity = arena_copy(&out->arena, resource->id);
+	out->hop.registration = resource->key;
 	out->hop.serialization =
 		arena_copy(&out->arena, chosen_serialization(registered(cse, resource, ATTR_contentSerialization)));
 }
@@ -272,28 +288,62 @@ static void send_to_channel(struct outgoing *out, const struct resource *resourc
 	channel_put(channel, out);
 }
 
-static void send_to_entity(struct outgoing *out, const struct resource *resource)
+/* A connection that the entity has opened itself. */
+static struct open_binding *connection_of(struct outgoings *outgoings, const struct resource *resource)
 {
-	struct str points = registered(out->cse, resource, ATTR_pointOfAccess), raw, rest = points;
+	list_each (item, &outgoings->bindings) {
+		struct open_binding *open = container_of(item, struct open_binding, link);
+
+		if (open->binding->reaches && open->binding->reaches(open->state, resource->key))
+			return open;
+	}
+	return NULL;
+}
+
+static void take_points(struct outgoing *out, struct str points)
+{
+	struct str raw, rest = points;
 
 	while (catalog_next_string(&rest, &raw))
 		out->point_count++;
-	if (str_eq(registered(out->cse, resource, ATTR_requestReachability), STR("false"))) {
-		send_to_channel(out, resource,
-				"requestReachability (rr) of the target is false, and it has no <pollingChannel>");
-		return;
-	}
-	if (out->point_count == 0) {
-		send_to_channel(out, resource, "the target has no pointOfAccess (poa) and no <pollingChannel>");
-		return;
-	}
 	out->points = arena_alloc(&out->arena, out->point_count * sizeof(*out->points));
 	out->point_count = 0;
 	while (catalog_next_string(&points, &raw))
 		out->points[out->point_count++] = memchr(raw.ptr, '\\', raw.len) ? value_unescape(raw, &out->arena)
 										 : arena_copy(&out->arena, raw);
+}
+
+static bool has_usable_point(const struct outgoing *out)
+{
+	for (unsigned i = 0; i < out->point_count; i++)
+		if (binding_for(&out->cse->outgoings, out->points[i]))
+			return true;
+	return false;
+}
+
+/* The points of access come first, even while the entity has a connection; a polling channel comes last. */
+static void send_to_entity(struct outgoing *out, const struct resource *resource)
+{
+	struct open_binding *open;
+
+	out->registration = resource->key;
+	if (str_eq(registered(out->cse, resource, ATTR_requestReachability), STR("false"))) {
+		send_to_channel(out, resource,
+				"requestReachability (rr) of the target is false, and it has no <pollingChannel>");
+		return;
+	}
+	take_points(out, registered(out->cse, resource, ATTR_pointOfAccess));
+	open = has_usable_point(out) ? NULL : connection_of(&out->cse->outgoings, resource);
+	if (!open && out->point_count == 0) {
+		send_to_channel(out, resource,
+				"the target has no pointOfAccess (poa), no connection and no <pollingChannel>");
+		return;
+	}
 	fill_hop_to_entity(out, resource);
-	try_next_point(out);
+	if (open)
+		send_hop(out, open);
+	else
+		try_next_point(out);
 }
 
 /* ---- resources of this CSE that take a request themselves ---- */
@@ -366,6 +416,7 @@ void outgoing_send(struct cse *cse, struct outgoing *out)
 	out->via = NULL;
 	out->local = NULL;
 	out->reason[0] = '\0';
+	out->registration = 0;
 	out->answer = (struct str){0};
 	out->is_in_channel = false;
 	list_init(&out->link);
@@ -460,7 +511,7 @@ void cse_add_binding(struct cse *cse, const struct binding *binding, struct bind
 {
 	struct open_binding *open;
 
-	if (!binding->schemes)
+	if (!binding->schemes && !binding->adopt)
 		return;
 	open = xzalloc(sizeof(*open));
 	open->binding = binding;

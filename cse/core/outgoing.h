@@ -27,6 +27,7 @@ struct outgoing {
 	enum rsc rsc;	   /* if it was answered */
 	struct str answer; /* content of the answer; empty: none */
 	char reason[OUTGOING_REASON];
+	uint64_t registration; /* key of that of the entity it was for; 0: it was for none */
 
 	/* ---- of outgoing.c ---- */
 	struct list link; /* in cse->outgoings.complete, or .under_way */
@@ -71,6 +72,9 @@ void outgoing_end(struct outgoing *out, enum hop_outcome outcome, const char *re
 
 /* Is this a target by URL? */
 bool is_url(struct str target);
+/* What is kept as a target can be read by others: no secret in a URL. what: the parameter or attribute, in the
+ * refusal. */
+enum rsc check_url(struct request *req, const char *what, struct str target);
 /* The target without its indication of a serialization (TS-0004 table 7.4.8.1-3), in the arena if it has one. */
 struct str url_without_serialization(struct str url, struct arena *arena, struct str *serialization);
 

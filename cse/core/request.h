@@ -71,7 +71,7 @@ struct answer {
 	struct str etag;	  /* opaque, without quotes; empty: none */
 	struct str dbg;		  /* why it failed, plain UTF-8 text; the content then is {"m2m:dbg": ...} */
 	bool precondition_failed; /* If-Match did not hold */
-	bool is_unwanted;	  /* noResponse: sent only by a binding that has to answer */
+	bool is_unwanted;	  /* noResponse: nothing is sent where the protocol needs no answer */
 	bool is_partial;	  /* cnst 1 */
 	uint64_t offset;	  /* cnot, when partial */
 };

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* LONGEST: what surely fits in a line of the file, with its key and where it comes from. */
+/* LONGEST: what surely fits in a line of the file, with its key. */
 enum { MESSAGE_SIZE = 1000, PATH_SIZE = 40, LONGEST = 100 };
 
 /* A file in memory with these bytes, and its path. */
@@ -28,6 +28,17 @@ static int read_text(struct config *config, struct str text, char message[MESSAG
 	return status < 0 ? status : config_check(config, message, MESSAGE_SIZE);
 }
 
+/* Can the file carry the value? A long one has to be a list, to be continued on further lines. */
+static bool fits_in_lines(const char *text)
+{
+	struct str rest = str_of(text);
+	bool fits = rest.len <= LONGEST || !strpbrk(text, " \t;#");
+
+	while (rest.ptr)
+		fits = str_split(&rest, ',').len <= LONGEST && fits;
+	return fits;
+}
+
 static void check_print(const struct config *config)
 {
 	struct config again;
@@ -36,7 +47,7 @@ static void check_print(const struct config *config)
 	FILE *out;
 
 	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (strlen(config->text[i]) > LONGEST)
+		if (!fits_in_lines(config->text[i]))
 			return;
 	out = open_memstream(&text, &size);
 	config_print(config, out);

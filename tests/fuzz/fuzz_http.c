@@ -3,13 +3,14 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "bindings/http/connection.h"
-#include "bindings/registry.h"
 #include "tests/http/fake_core.h"
 #include "tests/unit/tables.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+extern const struct binding binding_http;
 
 enum { NUMBERS_MOST = 5000 };
 
@@ -54,7 +55,7 @@ static struct server *shared_server(void)
 	server.cse = fake_core_create(server.loop, &server.log, server.schema);
 	with_schema = config;
 	with_schema.schema = server.schema;
-	if (binding_find("http")->open(server.cse, server.loop, &with_schema, &server.front, message, sizeof(message)) < 0)
+	if (binding_http.open(server.cse, server.loop, &with_schema, &server.front, message, sizeof(message)) < 0)
 		fuzz_give_up("http", STR(""), message);
 	return &server;
 }

@@ -4,7 +4,7 @@ fuzz_codecs = tests/fuzz/fuzz_codec.c tests/unit/same_value.c tests/unit/same_va
 	tests/unit/tables.c tests/unit/tables.h
 fuzz_cse = tests/fuzz/small_cse.c tests/fuzz/small_cse.h tests/scenario/answers.c tests/scenario/answers.h \
 	tests/scenario/coverage.c tests/scenario/coverage.h tests/scenario/inspect.c \
-	tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c tests/scenario/scenario.h \
+	tests/scenario/contents.c tests/scenario/contents.h tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c tests/scenario/scenario.h \
 	tests/scenario/sink.c tests/scenario/sink.h tests/scenario/transport.h tests/scenario/transport_core.c \
 	tests/scenario/transport_http.c tests/scenario/world.c tests/scenario/world.h
 
@@ -14,16 +14,21 @@ fuzz_cbor_parts = $(fuzz_codecs)
 fuzz_config_parts = cse/config.c cse/config.h cse/config_options.c cse/config_print.c
 fuzz_http_parts = tests/http/fake_core.c tests/http/fake_core.h tests/unit/tables.c tests/unit/tables.h
 fuzz_json_parts = $(fuzz_codecs)
+fuzz_number_parts =
 fuzz_mqtt_parts = $(fuzz_cse)
 fuzz_query_parts = $(fuzz_cse)
 fuzz_reply_parts =
 fuzz_request_parts = $(fuzz_cse)
 fuzz_time_parts =
+fuzz_websocket_parts = $(fuzz_cse)
 fuzz_xml_parts = $(fuzz_codecs)
 
-fuzz_targets = fuzz_address fuzz_cbor fuzz_config fuzz_http fuzz_json fuzz_query fuzz_reply fuzz_request fuzz_time fuzz_xml
+fuzz_targets = fuzz_address fuzz_cbor fuzz_config fuzz_http fuzz_json fuzz_number fuzz_query fuzz_reply fuzz_request fuzz_time fuzz_xml
 if WITH_MQTT
 fuzz_targets += fuzz_mqtt
+endif
+if WITH_WEBSOCKET
+fuzz_targets += fuzz_websocket
 endif
 check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
@@ -40,6 +45,8 @@ fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(fuzz_common) $(fuzz_http_parts)
 fuzz_http_LDADD = $(fuzz_link)
 fuzz_json_SOURCES = tests/fuzz/fuzz_json.c $(fuzz_common) $(fuzz_json_parts)
 fuzz_json_LDADD = $(fuzz_link)
+fuzz_number_SOURCES = tests/fuzz/fuzz_number.c $(fuzz_common) $(fuzz_number_parts)
+fuzz_number_LDADD = $(fuzz_link)
 fuzz_mqtt_SOURCES = tests/fuzz/fuzz_mqtt.c $(fuzz_common) $(fuzz_mqtt_parts)
 fuzz_mqtt_LDADD = $(fuzz_link)
 fuzz_query_SOURCES = tests/fuzz/fuzz_query.c $(fuzz_common) $(fuzz_query_parts)
@@ -50,6 +57,8 @@ fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(fuzz_common) $(fuzz_request_p
 fuzz_request_LDADD = $(fuzz_link)
 fuzz_time_SOURCES = tests/fuzz/fuzz_time.c $(fuzz_common) $(fuzz_time_parts)
 fuzz_time_LDADD = $(fuzz_link)
+fuzz_websocket_SOURCES = tests/fuzz/fuzz_websocket.c $(fuzz_common) $(fuzz_websocket_parts)
+fuzz_websocket_LDADD = $(fuzz_link)
 fuzz_xml_SOURCES = tests/fuzz/fuzz_xml.c $(fuzz_common) $(fuzz_xml_parts)
 fuzz_xml_LDADD = $(fuzz_link)
 EXTRA_DIST += tests/fuzz/README.md tests/fuzz/seeds tests/fuzz/run
@@ -60,7 +69,9 @@ fuzz_of_libraries = $(libresources_a_SOURCES) $(libbindings_a_SOURCES) $(libcore
 fuzz_objects = $(patsubst %.c,fuzz/%.o,$(filter %.c,$(1)))
 fuzz_instrument = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined $(FUZZ_FLAGS)
 
-fuzz/%.o: %.c $(filter %.h %.def,$(fuzz_of_libraries)) | $(BUILT_SOURCES)
+fuzz_parts = $(foreach target,$(fuzz_targets),$($(target)_parts)) $(fuzz_common)
+
+fuzz/%.o: %.c $(filter %.h %.def,$(fuzz_of_libraries) $(fuzz_parts)) | $(BUILT_SOURCES)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CC)clang -std=c11 $(AM_CPPFLAGS) -g -O1 -pthread $(fuzz_instrument) $(CJSON_CFLAGS) $(SQLITE3_CFLAGS) \
 		$(INIH_CFLAGS) $(CURL_CFLAGS) $(XML_CFLAGS) $(CBOR_CFLAGS) -c -o $@ $<

@@ -22,9 +22,12 @@ static const char tree[] =
 	"op=1\tto=cse-in\tty=14\tpc={\"m2m:nod\":{\"rn\":\"tn\",\"ni\":\"n1\"}}\n"
 	"op=1\tto=cse-in/tc\tty=23\tpc={\"m2m:sub\":{\"rn\":\"ts\",\"nu\":[\"sink://a\"],\"enc\":{\"net\":[1,2,3,4]},"
 	"\"nct\":1}}\n"
-	"op=1\tto=cse-in/tc/ts\tty=18\tpc={\"m2m:sch\":{\"rn\":\"notificationSchedule\",\"se\":{\"sce\":[\"* * * * * * *\"]}}}\n";
+	"op=1\tto=cse-in/tc/ts\tty=18\tpc={\"m2m:sch\":{\"rn\":\"notificationSchedule\",\"se\":{\"sce\":[\"* * * * * * *\"]}}}\n"
+	"op=1\tto=cse-in\tfr=Cq\tty=2\tpc={\"m2m:ae\":{\"rn\":\"tk\",\"api\":\"Nx\",\"rr\":false,\"srv\":[\"3\"],"
+	"\"acpi\":[\"cse-in/tp\"]}}\n"
+	"op=1\tto=cse-in/tk\tfr=Cq\tty=15\tpc={\"m2m:pch\":{\"rn\":\"tq\"}}\n";
 
-enum { RESOURCES_OF_TREE = 9 }; /* and the CSEBase; instances do not count */
+enum { RESOURCES_OF_TREE = 11 }; /* and the CSEBase; instances do not count */
 
 static const char *const targets[] = {
 	"cse-in",
@@ -47,8 +50,11 @@ static const char *const targets[] = {
 	"cse-in/x",
 	"/id-in/Ct",
 	"cse-in/tc/td/la",
+	"cse-in/tk",
+	"cse-in/tk/tq",
+	"cse-in/tk/tq/pcu",
 };
-static const char *const originators[] = {"CAdmin", "Ct", "Cb", "C", "S", "/id-in", "/id-in/Ct", "cse-in/ta"};
+static const char *const originators[] = {"CAdmin", "Ct", "Cb", "C", "S", "/id-in", "/id-in/Ct", "cse-in/ta", "Cq"};
 static const char *const contents[] = {
 	"{\"m2m:cnt\":{}}",
 	"{\"m2m:cin\":{\"con\":\"x\"}}",
@@ -61,6 +67,19 @@ static const char *const contents[] = {
 	"{\"m2m:sub\":{\"nu\":[\"cse-in/ta\"],\"enc\":{\"net\":[5]}}}",
 	"{\"m2m:atrl\":[\"lbl\",\"mni\"]}",
 	"{\"m2m:sgn\":{\"nev\":{\"net\":1},\"sur\":\"cse-in/tc/ts\"}}",
+	"{\"m2m:sub\":{\"nu\":[\"cse-in/tk\"],\"enc\":{\"net\":[1,2,3,4,5]}}}",
+	"{\"m2m:sub\":{\"nu\":[\"sink://a\"],\"enc\":{\"net\":[7]}}}",
+	"{\"m2m:sub\":{\"nu\":[\"cse-in/tk\",\"sink://a\"],\"exc\":2,\"su\":\"cse-in/tk\"}}",
+};
+
+/* A request, its answer and what it was made of. */
+struct companion {
+	struct list link; /* in under_way */
+	struct str line;
+	struct exchange exchange;
+	struct reply reply;
+	struct flight flight;
+	bool is_waited_for;
 };
 
 /* ---- one request ---- */
@@ -90,12 +109,23 @@ static void add_condition(struct exchange *exchange, struct str name, struct str
 			(struct filter_item){condition_find(name), name, value};
 }
 
-static void set_field(struct exchange *exchange, struct str field)
+/* What answers the request that was fetched last. */
+static void set_answer(struct small_cse *small, struct exchange *exchange, struct str code)
 {
+	exchange->param[PARAM_operation] = STR("5");
+	exchange->content = arena_printf(&small->arena, "{\"m2m:rsp\":{\"rsc\":%.*s,\"rqi\":%.*s}}", STR_ARG(code),
+					 STR_ARG(small->fetched));
+}
+
+static void set_field(struct small_cse *small, struct companion *companion, struct str field)
+{
+	struct exchange *exchange = &companion->exchange;
 	struct str value = field, name = str_split(&value, '=');
 
 	if (str_eq(field, STR("remote")))
 		exchange->peer.is_direct_loopback = false;
+	else if (str_eq(field, STR("later")))
+		companion->is_waited_for = false;
 	else if (str_starts(field, STR("!")) && parameter_find(str_from(field, 1)) != PARAM_COUNT)
 		exchange->param[parameter_find(str_from(field, 1))] = (struct str){0};
 	else if (!value.ptr)
@@ -106,6 +136,10 @@ static void set_field(struct exchange *exchange, struct str field)
 		exchange->content = pick(contents, COUNT(contents), value);
 	else if (str_eq(name, STR("etag")))
 		exchange->accept_etag = value;
+	else if (str_eq(name, STR("rtu")) && str_is_utf8(value))
+		exchange->response_targets = value;
+	else if (str_eq(name, STR("fetched")))
+		set_answer(small, exchange, value);
 	else
 		set_parameter(exchange, parameter_find(name), value);
 }
@@ -121,6 +155,31 @@ static void wait_for(struct small_cse *small, const struct flight *flight)
 	}
 }
 
+/* The identifier of a request that a poll has fetched, the first of several. */
+static void note_fetched(struct small_cse *small, struct str content)
+{
+	static const char name[] = "\"rqi\":";
+	const char *at = content.ptr ? memmem(content.ptr, content.len, name, sizeof(name) - 1) : NULL;
+	struct str rest;
+
+	if (!at || !(str_starts(content, STR("{\"m2m:rqp\"")) || str_starts(content, STR("{\"m2m:agrp\""))))
+		return;
+	rest = str_from(content, (size_t)(at - content.ptr) + sizeof(name) - 1);
+	small->fetched = str_split(&rest, ',');
+}
+
+static void take_reply(struct small_cse *small, struct companion *companion)
+{
+	const char *fault = NULL;
+
+	list_remove(&companion->link);
+	note_fetched(small, companion->reply.content);
+	if (!small->has_jumped)
+		fault = inspect_reply(small->world.schema, &companion->exchange, &companion->reply, &small->arena);
+	if (fault)
+		fuzz_give_up(fault, companion->line, "");
+}
+
 static void settle(struct small_cse *small)
 {
 	enum { ROUNDS = 3 };
@@ -128,41 +187,45 @@ static void settle(struct small_cse *small)
 
 	for (int i = 0; i < ROUNDS; i++)
 		loop_round(small->world.loop, 0);
+	list_each (item, &small->under_way)
+		if (container_of(item, struct companion, link)->flight.done)
+			take_reply(small, container_of(item, struct companion, link));
+	world_rest(&small->world);
 	fault = cse_check(small->world.cse);
+	world_strain(&small->world);
 	if (fault)
 		fuzz_give_up("cse_check", STR(""), fault);
 }
 
 static void request(struct small_cse *small, struct str line)
 {
-	struct exchange exchange = {
-		.op = OP_RETRIEVE,
-		.peer = {.is_direct_loopback = true},
-		.param = {[PARAM_operation] = STR("2"),
-			  [PARAM_to] = STR("cse-in"),
-			  [PARAM_from] = STR("CAdmin"),
-			  [PARAM_requestIdentifier] = arena_printf(&small->arena, "r%u", ++small->requests),
-			  [PARAM_releaseVersionIndicator] = STR("3")},
-	};
-	struct reply reply = {0};
-	struct flight flight;
-	struct str rest = line, op;
+	struct companion *companion = arena_zalloc(&small->arena, sizeof(*companion));
+	struct exchange *exchange = &companion->exchange;
+	struct str rest = line;
 	const char *fault;
+	int64_t op;
 
+	companion->line = line;
+	companion->is_waited_for = true;
+	exchange->op = OP_RETRIEVE;
+	exchange->peer.is_direct_loopback = true;
+	exchange->param[PARAM_operation] = STR("2");
+	exchange->param[PARAM_to] = STR("cse-in");
+	exchange->param[PARAM_from] = STR("CAdmin");
+	exchange->param[PARAM_requestIdentifier] = arena_printf(&small->arena, "r%u", ++small->requests);
+	exchange->param[PARAM_releaseVersionIndicator] = STR("3");
 	while (rest.ptr)
-		set_field(&exchange, str_split(&rest, '\t'));
-	op = exchange.param[PARAM_operation];
-	if (op.len == 1 && op.ptr[0] >= '1' && op.ptr[0] <= '5')
-		exchange.op = (enum operation)(op.ptr[0] - '0');
-	fault = core_submit(&small->world, &exchange, &small->arena, &reply, &flight);
-	if (!fault)
-		wait_for(small, &flight);
-	if (!fault && !flight.done)
+		set_field(small, companion, str_split(&rest, '\t'));
+	if (str_to_i64(exchange->param[PARAM_operation], &op) == 0 && op >= OP_CREATE && op <= OP_NOTIFY)
+		exchange->op = (enum operation)op;
+	fault = core_submit(&small->world, exchange, &small->arena, &companion->reply, &companion->flight);
+	if (!fault && companion->is_waited_for)
+		wait_for(small, &companion->flight);
+	if (!fault && companion->is_waited_for && !companion->flight.done)
 		fault = "no answer";
-	if (!fault && !small->has_jumped)
-		fault = inspect_reply(small->world.schema, &exchange, &reply, &small->arena);
 	if (fault)
 		fuzz_give_up(fault, line, "");
+	list_push(&small->under_way, &companion->link);
 	settle(small);
 }
 
@@ -183,6 +246,19 @@ static void pass_time(struct small_cse *small, struct str number, int64_t unit_u
 	settle(small);
 }
 
+/* Of the calls of the store, one. */
+static void let_fail(struct small_cse *small, struct str number)
+{
+	enum { MOST = 100 };
+	uint64_t n;
+
+	if (str_to_u64(number, &n) < 0 || n > MOST)
+		return;
+	small->world.strain.passing = (unsigned)n;
+	small->world.strain.failures = 1;
+	world_strain(&small->world);
+}
+
 static void carry_out(struct small_cse *small, struct str line)
 {
 	struct str value = line, name = str_split(&value, '=');
@@ -191,6 +267,8 @@ static void carry_out(struct small_cse *small, struct str line)
 		pass_time(small, value, 1000, clock_advance);
 	else if (str_eq(name, STR("wall")))
 		pass_time(small, value, 1000000, clock_step_wall);
+	else if (str_eq(name, STR("fails")))
+		let_fail(small, value);
 	else if (str_eq(name, STR("sink")) && value.ptr)
 		(void)!sink_set(&small->world.sink, STR("sink://a"), value);
 	else
@@ -224,11 +302,14 @@ static struct schema *shared_schema(void)
 void small_cse_open(struct small_cse *small)
 {
 	static const struct scenario none;
+	static const struct strain strain;
 
 	small->requests = 0;
 	small->has_jumped = false;
+	small->fetched = STR("\"\"");
+	list_init(&small->under_way);
 	arena_init(&small->arena);
-	if (world_init(&small->world, shared_schema(), &none, false, (struct world_binding){0}, NULL, NULL) != 0)
+	if (world_init(&small->world, shared_schema(), &none, false, (struct world_binding){0}, &strain, NULL) != 0)
 		fuzz_give_up("world", STR(""), small->world.message);
 	small_cse_run(small, STR(tree));
 	FUZZ_HOLDS(cse_resource_count(small->world.cse) == RESOURCES_OF_TREE);
@@ -240,6 +321,7 @@ void small_cse_close(struct small_cse *small)
 	enum { ROUNDS_AT_MOST = 2000, ROUNDS_IDLE = 10, STEP_US = 5000000 };
 	int idle = 0;
 
+	world_rest(&small->world);
 	for (int i = 0; i < ROUNDS_AT_MOST && idle < ROUNDS_IDLE; i++) {
 		loop_round(small->world.loop, 0);
 		idle = cse_is_idle(small->world.cse) ? idle + 1 : 0;
@@ -247,6 +329,8 @@ void small_cse_close(struct small_cse *small)
 			clock_advance(&small->world.clock, STEP_US);
 	}
 	FUZZ_HOLDS(idle == ROUNDS_IDLE);
+	settle(small);
+	FUZZ_HOLDS(list_empty(&small->under_way));
 	world_finish(&small->world);
 	arena_finish(&small->arena);
 }

@@ -2,11 +2,13 @@
  *
  * A line is a request; its fields are separated by tabs: a parameter (`to=cse-in/c`, by its short name; `op`, `fr`,
  * `rqi` and `rvi` need not be given, and `!fr` leaves one out), a condition (`?lbl=x`), `pc=` and the content, `etag=`
- * and what If-Match says, or `remote`: the peer is on another machine. A value of one byte of 0x80 or more is one of a
- * list: of targets, originators or contents. Other lines have one field:
+ * and what If-Match says, `rtu=` and where results go, `remote`: the peer is on another machine, or `later`: the lines
+ * after it do not wait for the answer. `fetched=CODE` makes the request the answer to what a poll has fetched last. A
+ * value of one byte of 0x80 or more is one of a list: of targets, originators or contents. Other lines have one field:
  *
  *   advance=MS      time passes                  wall=SECONDS    the wall clock alone is set, back or forth
- *   sink=MANNER     how sink://a answers from now on: a code, `hangs` or `refuses`  */
+ *   sink=MANNER     how sink://a answers from now on: a code, `hangs` or `refuses`
+ *   fails=NUMBER    after so many more calls of the store one fails  */
 #ifndef TESTS_FUZZ_SMALL_CSE_H
 #define TESTS_FUZZ_SMALL_CSE_H
 
@@ -18,6 +20,8 @@ struct small_cse {
 	unsigned requests;
 	/* The wall clock was set: for a while nothing expires, and answers have times that are not in their order. */
 	bool has_jumped;
+	struct list under_way; /* requests that are not answered, or their answers not looked at */
+	struct str fetched;    /* the JSON string that identifies what a poll has fetched last */
 };
 
 /* A new one. */

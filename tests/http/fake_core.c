@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct cse {
 	struct loop *loop;
@@ -231,6 +232,22 @@ static bool decode(struct request *req)
 	}
 	req->content = req->doc.text;
 	return true;
+}
+
+bool cse_adopts(const struct cse *cse, struct str protocol)
+{
+	(void)cse;
+	(void)protocol;
+	return false;
+}
+
+void cse_hand_over(struct cse *cse, struct str protocol, int fd, const struct peer *peer, struct str bytes)
+{
+	(void)cse;
+	(void)protocol;
+	(void)peer;
+	(void)bytes;
+	close(fd);
 }
 
 void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct request *req, void *arg), void *arg)

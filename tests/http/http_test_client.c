@@ -9,7 +9,6 @@
  *   sync                                    prints sync
  *
  * For each hop that ends it prints: done ID OUTCOME RSC REASON ANSWER. At the end of input the rest is cancelled. */
-#include "bindings/registry.h"
 #include "tests/http/fake_core.h"
 #include "tests/unit/tables.h"
 
@@ -18,6 +17,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+extern const struct binding binding_http;
 
 struct client {
 	struct loop_fd input;
@@ -189,6 +190,8 @@ static void set_option(struct binding_config *config, struct client *client, con
 	(void)!str_to_u64(value, &number);
 	if (str_eq(key, STR("most")))
 		config->most_outgoing = (unsigned)number;
+	else if (str_eq(key, STR("most_to_one")))
+		config->most_outgoing_to_one = (unsigned)number;
 	else if (str_eq(key, STR("idle_ms")))
 		config->outgoing_idle_ms = (unsigned)number;
 	else if (str_eq(key, STR("max_answer")))
@@ -213,12 +216,13 @@ int main(int argc, char **argv)
 		.max_connections = 10,
 		.networks = "",
 		.most_outgoing = 1000,
+		.most_outgoing_to_one = 1000,
 		.outgoing_idle_ms = 30000,
 		.max_answer = 65536,
 		.ca_file = "",
 	};
 	struct log log = {.level = LOG_WARN, .format = LOG_TEXT, .out = stderr};
-	struct client client = {.binding = binding_find("http"), .input = {readable, STDIN_FILENO}};
+	struct client client = {.binding = &binding_http, .input = {readable, STDIN_FILENO}};
 	char message[200];
 	struct cse *cse;
 

@@ -1,6 +1,5 @@
 /* http_test_server: the HTTP binding over the fake core, for test_http_raw.py. Options are key=value; it prints its
  * address, serves until SIGTERM, drains, and then fails if a request was never released. */
-#include "bindings/registry.h"
 #include "tests/http/fake_core.h"
 #include "tests/unit/tables.h"
 
@@ -9,6 +8,8 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+extern const struct binding binding_http;
 
 struct server {
 	struct loop_fd signals;
@@ -99,7 +100,7 @@ int main(int argc, char **argv)
 		.drain_timeout_ms = 5000,
 	};
 	struct log log = {.level = LOG_WARN, .format = LOG_TEXT, .out = stderr};
-	struct server server = {.binding = binding_find("http")};
+	struct server server = {.binding = &binding_http};
 	struct schema *schema = schema_create(test_types, test_type_count);
 	char message[200];
 	struct clock clock;

@@ -235,6 +235,32 @@ def rule_no_more_connections_than_allowed_and_hops_wait_in_order():
             assert not host.has_connection()
 
 
+def rule_a_slow_host_leaves_connections_for_the_others():
+    with Client(most=3, most_to_one=2) as client, Sink() as slow, Sink() as host:
+        client.tell(*[sending("s%d" % n, slow.base + "/%d" % n, content="{}") for n in range(4)])
+        with slow.accept() as one, slow.accept() as two:
+            one.request()
+            two.request()
+            client.send("a", host.base, content="{}")
+            with host.accept() as peer:
+                peer.serve()
+                answered(client, "a")
+            assert not slow.has_connection()
+            one.send(answer())
+            assert client.done().outcome == "answered"
+            assert one.serve().line.split()[1] == "/2"
+            assert client.done().outcome == "answered"
+            one.request()
+            one.reset()
+            assert client.done().outcome == "unreachable"
+            client.send("s4", slow.base + "/4", content="{}")
+            with slow.accept() as three:
+                assert three.serve().line.split()[1] == "/4"
+                answered(client, "s4")
+            two.send(answer())
+            assert client.done().outcome == "answered"
+
+
 def rule_an_idle_connection_gives_way_to_one_that_is_needed():
     with Client(most=1) as client, Sink() as first, Sink() as second:
         client.send("a", first.base, content="{}")

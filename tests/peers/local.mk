@@ -4,3 +4,17 @@ if WITH_MQTT
 dist_check_SCRIPTS += tests/peers/test_mqtt.py
 TESTS += tests/peers/test_mqtt.py
 endif
+if WITH_WEBSOCKET
+TESTS += tests/peers/test_websocket.py
+endif
+dist_check_SCRIPTS += tests/peers/test_websocket.py
+EXTRA_DIST += tests/peers/websocket_client.py
+if WITH_COAP
+if WITH_MQTT
+if WITH_WEBSOCKET
+TESTS += tests/peers/test_across.py
+endif
+endif
+endif
+dist_check_SCRIPTS += tests/peers/test_across.py
+EXTRA_DIST += tests/peers/across.js

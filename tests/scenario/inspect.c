@@ -31,22 +31,24 @@ static struct str parameter(const struct inspection *inspection, enum parameter 
 	return inspection->exchange->param[which];
 }
 
-static bool result_content_is(const struct inspection *inspection, const char *rcn)
+/* By its number: an enumeration is an xs:integer, which may begin with zeros (TS-0004 6.3.4.1). */
+static bool result_content_is(const struct inspection *inspection, int64_t rcn)
 {
-	return str_eq(parameter(inspection, PARAM_resultContent), str_of(rcn));
+	int64_t number;
+
+	return str_to_i64(parameter(inspection, PARAM_resultContent), &number) == 0 && number == rcn;
 }
 
 static bool lists_children(const struct inspection *inspection)
 {
-	return result_content_is(inspection, "4") || result_content_is(inspection, "5") ||
-	       result_content_is(inspection, "8");
+	return result_content_is(inspection, 4) || result_content_is(inspection, 5) || result_content_is(inspection, 8);
 }
 
 static bool is_partial(const struct inspection *inspection)
 {
 	struct str to = parameter(inspection, PARAM_to);
 
-	return result_content_is(inspection, "9") || parameter(inspection, PARAM_attributeList).ptr ||
+	return result_content_is(inspection, 9) || parameter(inspection, PARAM_attributeList).ptr ||
 	       (to.len && memchr(to.ptr, '#', to.len)) ||
 	       (inspection->exchange->op == OP_RETRIEVE && inspection->exchange->content.len);
 }
@@ -314,9 +316,9 @@ static const char *inspect_presence(struct inspection *inspection)
 	while (rest.ptr)
 		if (str_eq(str_split(&rest, '/'), STR("fopt"))) /* answers of members, whatever they contain */
 			return present ? NULL : wrong(inspection, "the members' answers are missing");
-	if (result_content_is(inspection, "0") || op == OP_NOTIFY || (op == OP_DELETE && by_default))
+	if (result_content_is(inspection, 0) || op == OP_NOTIFY || (op == OP_DELETE && by_default))
 		return present ? wrong(inspection, "a content where none was asked for") : NULL;
-	return present || result_content_is(inspection, "9") ? NULL : wrong(inspection, "the content is missing");
+	return present || result_content_is(inspection, 9) ? NULL : wrong(inspection, "the content is missing");
 }
 
 /* TS-0009 6.3.2 and 6.4. */

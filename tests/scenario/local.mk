@@ -3,15 +3,21 @@
 check_PROGRAMS += test_scenarios
 TESTS += test_scenarios tests/scenario/torture.sh
 dist_check_SCRIPTS += tests/scenario/torture.sh
-test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scenario/run.h tests/scenario/refusals.c \
+test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scenario/run.h tests/scenario/expect.c tests/scenario/refusals.c \
 	tests/scenario/parse.c tests/scenario/scenario.h tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c \
 	tests/scenario/answers.c tests/scenario/answers.h tests/scenario/seeds.c tests/scenario/seeds.h tests/scenario/world.c tests/scenario/world.h tests/scenario/transport.h tests/scenario/transport_core.c \
-	tests/scenario/transport_http.c tests/scenario/sink.c tests/scenario/sink.h tests/scenario/skips.c tests/scenario/skips.h \
+	tests/scenario/contents.c tests/scenario/contents.h tests/scenario/primitives.c tests/scenario/primitives.h tests/scenario/transport_http.c tests/scenario/sink.c tests/scenario/sink.h tests/scenario/skips.c tests/scenario/skips.h \
 	tests/scenario/torture.c tests/scenario/torture.h \
 	tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h \
 	tests/scenario/broker.c tests/scenario/broker.h
+if WITH_COAP
+test_scenarios_SOURCES += tests/scenario/transport_coap.c tests/peers/coap_options.c
+endif
 if WITH_MQTT
 test_scenarios_SOURCES += tests/scenario/transport_mqtt.c
+endif
+if WITH_WEBSOCKET
+test_scenarios_SOURCES += tests/scenario/transport_websocket.c
 endif
 test_scenarios_LDADD = libresources.a libbindings.a libcore.a libstore.a libschemas.a libbase.a \
 	$(BINDING_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm

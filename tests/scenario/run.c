@@ -8,8 +8,6 @@
 
 #include <stdarg.h>
 
-static const struct decode_limits limits = {.bytes = 1 << 24, .depth = 64, .tokens = 1 << 20};
-
 static void note_failure(struct run *run, const struct statement *statement, const char *format, va_list arguments)
 {
 	char text[3000];
@@ -187,164 +185,13 @@ bool run_exchange(struct run *run, const struct statement *statement, const stru
 
 	memset(reply, 0, sizeof(*reply));
 	if (run->seeds)
-		seeds_note_request(run->seeds, run->seed_name, exchange);
+		seeds_note_request(run->seeds, run->seed_name, exchange, false);
 	if (run->torture)
 		torture_begins(run, true);
 	fault = run->transport->perform(run->transport, &run->world, exchange, &run->arena, reply);
 	if (fault)
 		return run_break(run, statement, "%s", fault);
 	return take_reply(run, statement, exchange, reply);
-}
-
-/* ---- the answer ---- */
-
-/* The one member of the content, and its value; absent if there is none. */
-static struct value content_member(struct run *run, const struct reply *reply)
-{
-	struct doc *doc = arena_zalloc(&run->arena, sizeof(*doc));
-	struct decode_error error;
-
-	if (!reply->content.len || json_decode(reply->content, &limits, &run->arena, doc, &error) != 0)
-		return (struct value){0};
-	return value_first(doc_root(doc));
-}
-
-static bool contains_nocase(struct str text, struct str words)
-{
-	for (size_t i = 0; i + words.len <= text.len; i++)
-		if (str_eq_nocase(str_make(text.ptr + i, words.len), words))
-			return true;
-	return false;
-}
-
-/* A pattern against plain text. */
-static bool match_text(struct run *run, struct matching *matching, const struct node *pattern, struct str text,
-		       const char *what)
-{
-	struct doc *doc = arena_zalloc(&run->arena, sizeof(*doc));
-	struct decode_error error;
-	struct strbuf quoted = {0};
-
-	strbuf_add_json(&quoted, text);
-	struct str json = arena_copy(&run->arena, strbuf_str(&quoted));
-
-	strbuf_finish(&quoted);
-	if (json_decode(json, &limits, &run->arena, doc, &error) != 0)
-		return false;
-	return node_match(matching, pattern, doc_root(doc), what);
-}
-
-static bool check_dbg(struct run *run, const struct statement *statement, const struct item *item, struct value member)
-{
-	struct str words = node_text(item->node, &run->variables);
-	struct str text = value_is_absent(member) ? STR("") : value_string(member, &run->arena);
-
-	if (contains_nocase(text, words))
-		return true;
-	return run_fail(run, statement, "expected \"%.*s\" in m2m:dbg, came \"%.*s\"", STR_ARG(words), STR_ARG(text));
-}
-
-static bool check_root(struct run *run, const struct statement *statement, struct str name, struct value member)
-{
-	struct str came = value_is_absent(member) ? STR("no content") : value_name(member);
-	struct str want = memchr(name.ptr, ':', name.len) ? name : arena_join(&run->arena, STR("m2m:"), name, STR(""));
-
-	return str_eq(came, want) ? true
-				  : run_fail(run, statement, "expected %.*s, came %.*s", STR_ARG(want), STR_ARG(came));
-}
-
-static bool check_text_item(struct run *run, const struct item *item, const struct reply *reply,
-			    struct matching *matching)
-{
-	if (run->transport->needs_broker)
-		return true; /* the primitive alone travels */
-	switch (item->kind) {
-	case ITEM_LOCATION:
-		return match_text(run, matching, item->node, reply->location, "location");
-	case ITEM_ETAG:
-		return match_text(run, matching, item->node, reply->etag, "etag");
-	case ITEM_STATUS:
-		return !run->transport->is_http ||
-		       match_text(run, matching,
-				  &(struct node){.kind = NODE_WORD, .text = node_text(item->node, &run->variables)},
-				  arena_printf(&run->arena, "%u", reply->status), "HTTP status");
-	default: {
-		struct str name = item->name;
-
-		if (name.len && name.ptr[name.len - 1] == ':')
-			name.len--;
-		struct str value = reply_header(reply, name);
-
-		return match_text(run, matching, item->node, value.ptr ? value : STR(""), "header");
-	}
-	}
-}
-
-static bool check_item(struct run *run, const struct statement *statement, const struct item *item,
-		       const struct reply *reply)
-{
-	struct value member = content_member(run, reply);
-	struct matching matching = {.variables = &run->variables};
-	bool holds = true;
-
-	switch (item->kind) {
-	case ITEM_ROOT:
-		return check_root(run, statement, item->name, member);
-	case ITEM_DBG:
-		return check_dbg(run, statement, item, member);
-	case ITEM_CAPTURE:
-		variables_set(&run->variables, item->name, value_is_absent(member) ? STR("null") : value_text(member));
-		return true;
-	case ITEM_CAPTURE_ETAG:
-		variables_set(&run->variables, item->name, arena_printf(&run->arena, "\"%.*s\"", STR_ARG(reply->etag)));
-		return true;
-	case ITEM_NO_CONTENT:
-		return reply->content.len == 0 ? true
-					       : run_fail(run, statement, "a content: %.*s", STR_ARG(reply->content));
-	case ITEM_COMPLETE:
-		return !reply->offset.ptr ? true : run_fail(run, statement, "the content is partial");
-	case ITEM_PARTIAL:
-		if (reply->offset.ptr && item->name.len)
-			variables_set(&run->variables, item->name, reply->offset);
-		return reply->offset.ptr ? true : run_fail(run, statement, "the content is not partial");
-	case ITEM_VALUE:
-		holds = node_match(&matching, item->node, member, "");
-		break;
-	case ITEM_CONTENT:
-		matching.exact = true;
-		if (!value_is_absent(member))
-			member.token = 0;
-		holds = node_match(&matching, item->node, member, "");
-		break;
-	default:
-		holds = check_text_item(run, item, reply, &matching);
-	}
-	return holds ? true : run_fail(run, statement, "%s\n   came: %.*s", matching.failure, STR_ARG(reply->content));
-}
-
-static bool check_status(struct run *run, const struct statement *statement, const struct reply *reply)
-{
-	unsigned expected = status_find(reply->rsc)->http;
-
-	for (const struct item *item = statement->expect.items; item; item = item->next)
-		if (item->kind == ITEM_STATUS)
-			return true;
-	if (!reply->status || reply->status == expected)
-		return true;
-	return run_fail(run, statement, "HTTP status %u for %d instead of %u", reply->status, reply->rsc, expected);
-}
-
-static bool check_reply(struct run *run, const struct statement *statement, const struct reply *reply)
-{
-	if (reply->rsc != (int)statement->expect.rsc)
-		return run_fail(run, statement, "expected %u, came %d %.*s", statement->expect.rsc, reply->rsc,
-				STR_ARG(reply->content));
-	if (!check_status(run, statement, reply))
-		return false;
-	for (const struct item *item = statement->expect.items; item; item = item->next)
-		if (!check_item(run, statement, item, reply))
-			return false;
-	return true;
 }
 
 static bool run_request(struct run *run, const struct statement *statement)
@@ -354,7 +201,7 @@ static bool run_request(struct run *run, const struct statement *statement)
 
 	if (!run_prepare(run, statement, &exchange))
 		return false;
-	return run_exchange(run, statement, &exchange, &reply) && check_reply(run, statement, &reply);
+	return run_exchange(run, statement, &exchange, &reply) && run_expect(run, statement, &reply);
 }
 
 /* ---- requests that are under way at the same time ---- */
@@ -402,7 +249,7 @@ static bool run_together(struct run *run, const struct statement *statement)
 		const char *fault = core_submit(&run->world, &c->exchange, &run->arena, &c->reply, &c->flight);
 
 		if (run->seeds)
-			seeds_note_request(run->seeds, run->seed_name, &c->exchange);
+			seeds_note_request(run->seeds, run->seed_name, &c->exchange, true);
 		if (fault)
 			return run_break(run, c->statement, "%s", fault);
 	}
@@ -410,7 +257,7 @@ static bool run_together(struct run *run, const struct statement *statement)
 		if (!core_wait(&run->world, &c->flight))
 			return run_break(run, c->statement, "no answer");
 		ok = take_reply(run, c->statement, &c->exchange, &c->reply) &&
-		     check_reply(run, c->statement, &c->reply) && ok;
+		     run_expect(run, c->statement, &c->reply) && ok;
 	}
 	return ok;
 }
@@ -430,7 +277,7 @@ static bool check_message_parameter(struct run *run, const struct statement *sta
 		return run_fail(run, statement, "%.*s is no parameter", STR_ARG(item->name));
 	else if (message->param[parameter].ptr)
 		text = message->param[parameter];
-	return match_text(run, &matching, item->node, text, "parameter")
+	return run_expect_text(run, &matching, item->node, text, "parameter")
 		       ? true
 		       : run_fail(run, statement, "%.*s: %s, came \"%.*s\"", STR_ARG(item->name), matching.failure,
 				  STR_ARG(text));
@@ -449,7 +296,7 @@ static bool check_message(struct run *run, const struct statement *statement, co
 	coverage_note(run->coverage, reply.content);
 	for (const struct item *item = statement->expect.items; item; item = item->next) {
 		if (item->kind == ITEM_PARAMETER ? !check_message_parameter(run, statement, item, message)
-						 : !check_item(run, statement, item, &reply))
+						 : !run_expect_item(run, statement, item, &reply))
 			return false;
 	}
 	return true;
@@ -485,7 +332,11 @@ static bool run_silence(struct run *run, const struct statement *statement)
 
 static bool run_sink(struct run *run, const struct statement *statement)
 {
-	return sink_set(&run->world.sink, node_text(statement->to, &run->variables), statement->name) == 0
+	struct str url = node_text(statement->to, &run->variables);
+
+	if (run->seeds && str_eq(url, STR("sink://a")))
+		seeds_note_setting(run->seeds, run->seed_name, "sink", statement->name);
+	return sink_set(&run->world.sink, url, statement->name) == 0
 		       ? true
 		       : run_fail(run, statement, "a target answers with a code, `hangs` or `refuses`");
 }
@@ -533,13 +384,23 @@ static bool run_peer(struct run *run, const struct statement *statement)
 	return true;
 }
 
-static bool run_clock(struct run *run, const struct statement *statement)
+static void note_setting(struct run *run, const char *setting, int64_t number)
 {
 	if (run->seeds)
-		seeds_note_clock(run->seeds, run->seed_name, statement->kind == STATEMENT_STEP_CLOCK,
-				 statement->number);
+		seeds_note_setting(run->seeds, run->seed_name, setting,
+				   arena_printf(&run->arena, "%lld", (long long)number));
+}
+
+static bool run_clock(struct run *run, const struct statement *statement)
+{
+	bool is_step = statement->kind == STATEMENT_STEP_CLOCK;
+
+	if (is_step)
+		note_setting(run, "wall", statement->number / 1000000);
+	else
+		note_setting(run, "advance", statement->number / 1000);
 	world_settle(&run->world); /* what is due before */
-	if (statement->kind == STATEMENT_STEP_CLOCK)
+	if (is_step)
 		clock_step_wall(&run->world.clock, statement->number);
 	else
 		clock_advance(&run->world.clock, statement->number);
@@ -570,6 +431,7 @@ static bool carry_out(struct run *run, const struct statement *statement)
 	case STATEMENT_REPEAT:
 		return run_repeat(run, statement);
 	case STATEMENT_STORE_FAILS:
+		note_setting(run, "fails", statement->number - 1);
 		if (!run->torture)
 			store_faulty_set(run->world.store, (unsigned)statement->number - 1, 1, ERROR_IO);
 		return true;

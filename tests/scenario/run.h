@@ -51,6 +51,14 @@ struct str run_root_name(struct run *run, const struct statement *statement);
 /* A request identifier that no other request of the run has. */
 struct str run_next_identifier(struct run *run);
 
+/* Holds an answer against all that the statement expects, against one item of it, or a plain text against a pattern
+ * (expect.c). The last says in matching->failure what is wrong with `what`, the others in run->failure. */
+bool run_expect(struct run *run, const struct statement *statement, const struct reply *reply);
+bool run_expect_item(struct run *run, const struct statement *statement, const struct item *item,
+		     const struct reply *reply);
+bool run_expect_text(struct run *run, struct matching *matching, const struct node *pattern, struct str text,
+		     const char *what);
+
 /* The negative tests of a type's rows (refusals.c). */
 bool run_refusals(struct run *run, const struct statement *statement);
 

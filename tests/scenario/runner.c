@@ -14,14 +14,30 @@ static const struct place {
 	bool sqlite;
 	unsigned needs;
 } places[] = {
-	{&transport_core, false, ON_CORE | ON_MEMORY},	    {&transport_core, true, ON_CORE | ON_SQLITE},
-	{&transport_http, false, ON_HTTP | ON_MEMORY},	    {&transport_http, true, ON_HTTP | ON_SQLITE},
-	{&transport_http_xml, false, ON_HTTP | ON_MEMORY},  {&transport_http_cbor, false, ON_HTTP | ON_MEMORY},
+	{&transport_core, false, ON_CORE | ON_MEMORY},
+	{&transport_core, true, ON_CORE | ON_SQLITE},
+	{&transport_http, false, ON_HTTP | ON_MEMORY},
+	{&transport_http, true, ON_HTTP | ON_SQLITE},
+	{&transport_http_xml, false, ON_HTTP | ON_MEMORY},
+	{&transport_http_cbor, false, ON_HTTP | ON_MEMORY},
+#ifdef WITH_COAP
+	{&transport_coap, false, ON_COAP | ON_MEMORY},
+	{&transport_coap_xml, false, ON_COAP | ON_MEMORY},
+	{&transport_coap_cbor, false, ON_COAP | ON_MEMORY},
+#endif
 #ifdef WITH_MQTT
-	{&transport_mqtt, false, ON_MQTT | ON_MEMORY},	    {&transport_mqtt_xml, false, ON_MQTT | ON_MEMORY},
+	{&transport_mqtt, false, ON_MQTT | ON_MEMORY},
+	{&transport_mqtt_xml, false, ON_MQTT | ON_MEMORY},
 	{&transport_mqtt_cbor, false, ON_MQTT | ON_MEMORY},
 #endif
+#ifdef WITH_WEBSOCKET
+	{&transport_websocket, false, ON_WEBSOCKET | ON_MEMORY},
+	{&transport_websocket_xml, false, ON_WEBSOCKET | ON_MEMORY},
+	{&transport_websocket_cbor, false, ON_WEBSOCKET | ON_MEMORY},
+#endif
 };
+
+enum { PLACES = sizeof(places) / sizeof(places[0]) };
 
 struct options {
 	bool verbose;
@@ -45,6 +61,7 @@ struct session {
 	unsigned scenarios; /* tortured or left out */
 	struct broker_process broker;
 	unsigned worlds; /* that it has served */
+	unsigned passed[PLACES], failed[PLACES];
 	struct options options;
 	struct arena arena;
 };
@@ -56,9 +73,15 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void run_one(struct session *session, const struct scenario_file *file, const struct scenario *scenario,
-		    const struct transport *transport, bool sqlite)
+static const char *store_name(const struct place *place)
 {
+	return place->sqlite ? "sqlite" : "memory";
+}
+
+static void run_one(struct session *session, const struct scenario_file *file, const struct scenario *scenario,
+		    const struct place *place)
+{
+	const struct transport *transport = place->transport;
 	struct run run = {
 		.path = file->path,
 		.scenario = scenario,
@@ -76,17 +99,19 @@ static void run_one(struct session *session, const struct scenario_file *file, c
 					  ++session->worlds, 0)
 				     .ptr;
 	snprintf(run.seed_name, sizeof(run.seed_name), "%.40s-%u", base_name(file->path), scenario->line);
-	ok = run_scenario(&run, session->schema, sqlite);
+	ok = run_scenario(&run, session->schema, place->sqlite);
 
+	(ok ? session->passed : session->failed)[place - places]++;
 	strbuf_add_char(&run.failure, '\0');
 	tap_point(&session->tap, ok, run.failure.ptr, "%s: %.*s [%s, %s]", base_name(file->path),
-		  STR_ARG(scenario->title), transport->name, sqlite ? "sqlite" : "memory");
+		  STR_ARG(scenario->title), transport->name, store_name(place));
 	run_finish(&run);
 }
 
 static void torture_one(struct session *session, const struct scenario_file *file, const struct scenario *scenario,
-			const struct transport *transport, bool sqlite)
+			const struct place *place)
 {
+	const struct transport *transport = place->transport;
 	struct run like = {
 		.path = file->path,
 		.scenario = scenario,
@@ -103,11 +128,11 @@ static void torture_one(struct session *session, const struct scenario_file *fil
 
 	if (stride > 1 && turn % PLACES_IN_TURN) /* the cases are spread over the places as well */
 		return;
-	bool ok = torture_scenario(&like, session->schema, sqlite, stride, turn, &session->tally, &failure);
+	bool ok = torture_scenario(&like, session->schema, place->sqlite, stride, turn, &session->tally, &failure);
 
 	strbuf_add_char(&failure, '\0');
 	tap_point(&session->tap, ok, failure.ptr, "tortured: %s: %.*s [%s, %s]", base_name(file->path),
-		  STR_ARG(scenario->title), transport->name, sqlite ? "sqlite" : "memory");
+		  STR_ARG(scenario->title), transport->name, store_name(place));
 	strbuf_finish(&failure);
 }
 
@@ -120,7 +145,7 @@ static bool is_chosen(const struct options *options, const struct place *place)
 /* Of all places that are chosen, does one need a broker? */
 static bool needs_broker(const struct options *options)
 {
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+	for (size_t i = 0; i < PLACES; i++)
 		if (places[i].transport->needs_broker && is_chosen(options, &places[i]) && !options->stride)
 			return true;
 	return false;
@@ -130,10 +155,9 @@ static void run_everywhere(struct session *session, const struct scenario_file *
 {
 	if (session->options.title && !strstr(arena_cstr(&session->arena, scenario->title), session->options.title))
 		return;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+	for (size_t i = 0; i < PLACES; i++)
 		if ((scenario->where & places[i].needs) == places[i].needs && is_chosen(&session->options, &places[i]))
-			(session->options.stride ? torture_one : run_one)(session, file, scenario, places[i].transport,
-									  places[i].sqlite);
+			(session->options.stride ? torture_one : run_one)(session, file, scenario, &places[i]);
 }
 
 static int read_file(const char *path, struct strbuf *text)
@@ -172,25 +196,22 @@ static int run_file(struct session *session, const char *path)
 	return 0;
 }
 
-static bool is_there(struct str transport)
-{
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (str_eq(transport, str_of(places[i].transport->name)))
-			return true;
-	return false;
-}
-
 static int read_skips(struct session *session)
 {
+	const char *transports[PLACES + 1] = {0};
+	size_t count = 0;
 	struct strbuf text = {0};
 	char path[600];
 	int status;
 
 	snprintf(path, sizeof(path), "%s/skips.txt", session->options.directory);
 	status = read_file(path, &text);
+	for (size_t i = 0; i < PLACES; i++)
+		if (count == 0 || strcmp(transports[count - 1], places[i].transport->name) != 0)
+			transports[count++] = places[i].transport->name;
 	if (status == 0)
-		status = skips_parse(&session->skips, arena_copy(&session->arena, strbuf_str(&text)), &session->arena);
-	skips_keep(&session->skips, is_there);
+		status = skips_parse(&session->skips, arena_copy(&session->arena, strbuf_str(&text)), transports,
+				     &session->arena);
 	strbuf_finish(&text);
 	return status;
 }
@@ -223,6 +244,17 @@ static int run_directory(struct session *session)
 	return status;
 }
 
+/* What came of the scenarios in each place. */
+static void print_table(const struct session *session)
+{
+	printf("# %-16s %-7s %9s %7s %9s\n", "transport", "store", "scenarios", "failed", "left out");
+	for (size_t i = 0; i < PLACES; i++)
+		if (session->passed[i] + session->failed[i])
+			printf("# %-16s %-7s %9u %7u %9u\n", places[i].transport->name, store_name(&places[i]),
+			       session->passed[i] + session->failed[i], session->failed[i],
+			       (unsigned)skips_met(&session->skips, places[i].transport->name));
+}
+
 static int run_all(struct session *session)
 {
 	int status = 0;
@@ -238,6 +270,7 @@ static int run_all(struct session *session)
 	if (!session->options.transport)
 		coverage_report(&session->coverage, &session->tap, session->options.directory);
 	skips_report(&session->skips, &session->tap, session->options.transport);
+	print_table(session);
 	return status;
 }
 

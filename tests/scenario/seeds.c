@@ -28,7 +28,7 @@ static bool is_default(enum parameter parameter, struct str value)
 }
 
 /* The line of tests/fuzz/small_cse.h. */
-static void note_line(const char *directory, const char *name, const struct exchange *exchange)
+static void note_line(const char *directory, const char *name, const struct exchange *exchange, bool goes_on)
 {
 	struct strbuf line = {0};
 
@@ -46,6 +46,10 @@ static void note_line(const char *directory, const char *name, const struct exch
 			    STR_ARG(exchange->conditions[i].text));
 	if (exchange->accept_etag.ptr)
 		strbuf_addf(&line, "\tetag=%.*s", STR_ARG(exchange->accept_etag));
+	if (exchange->response_targets.ptr)
+		strbuf_addf(&line, "\trtu=%.*s", STR_ARG(exchange->response_targets));
+	if (goes_on)
+		STRBUF_LIT(&line, "\tlater");
 	if (exchange->content.len)
 		strbuf_addf(&line, "\tpc=%.*s", STR_ARG(exchange->content));
 	append(directory, "request", name, str_from(strbuf_str(&line), 1));
@@ -65,11 +69,11 @@ static void note_target(const char *directory, const char *name, const struct ex
 	strbuf_finish(&line);
 }
 
-void seeds_note_request(const char *directory, const char *name, const struct exchange *exchange)
+void seeds_note_request(const char *directory, const char *name, const struct exchange *exchange, bool goes_on)
 {
 	char content[40];
 
-	note_line(directory, name, exchange);
+	note_line(directory, name, exchange, goes_on);
 	note_target(directory, name, exchange);
 	if (!exchange->content.len)
 		return;
@@ -77,11 +81,10 @@ void seeds_note_request(const char *directory, const char *name, const struct ex
 	append(directory, "json", content, exchange->content);
 }
 
-void seeds_note_clock(const char *directory, const char *name, bool is_step, int64_t us)
+void seeds_note_setting(const char *directory, const char *name, const char *setting, struct str value)
 {
-	char line[60];
-	int len = is_step ? snprintf(line, sizeof(line), "wall=%lld", (long long)us / 1000000)
-			  : snprintf(line, sizeof(line), "advance=%lld", (long long)us / 1000);
+	char line[100];
+	int len = snprintf(line, sizeof(line), "%s=%.*s", setting, STR_ARG(value));
 
-	append(directory, "request", name, str_make(line, (size_t)len));
+	append(directory, "request", name, str_make(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
 }

@@ -5,9 +5,10 @@
 #include "tests/scenario/transport.h"
 
 /* Adds the request to the files of a scenario in directory, which has folders request, query and json: as a line for
- * fuzz_request and for fuzz_query, and its content as a file for fuzz_json. name: of the scenario's files. */
-void seeds_note_request(const char *directory, const char *name, const struct exchange *exchange);
-/* Time has passed, or the wall clock was set. */
-void seeds_note_clock(const char *directory, const char *name, bool is_step, int64_t us);
+ * fuzz_request and for fuzz_query, and its content as a file for fuzz_json. name: of the scenario's files. goes_on:
+ * without the answer. */
+void seeds_note_request(const char *directory, const char *name, const struct exchange *exchange, bool goes_on);
+/* Another line of tests/fuzz/small_cse.h: "advance" and the milliseconds. */
+void seeds_note_setting(const char *directory, const char *name, const char *setting, struct str value);
 
 #endif

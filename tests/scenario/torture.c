@@ -330,9 +330,9 @@ static bool torture_limit(const struct cases *cases, const struct needs *needs, 
 {
 	for (unsigned i = cases->offset % cases->stride; i < needs->count; i += cases->stride) {
 		size_t most = needs->value[i] - 1;
-		struct torture torture = {.strain = {.decode = {.bytes = one.bytes * most,
-								.depth = one.depth * (unsigned)most,
-								.tokens = one.tokens * (unsigned)most}},
+		struct torture torture = {.strain.decode = {.bytes = one.bytes * most,
+							    .depth = one.depth * (unsigned)most,
+							    .tokens = one.tokens * (unsigned)most},
 					  .facts = cases->facts};
 
 		if (most == 0)

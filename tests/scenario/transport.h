@@ -43,10 +43,19 @@ struct transport {
 	/* NULL, or why there is no answer. */
 	const char *(*perform)(const struct transport *transport, struct world *world, const struct exchange *exchange,
 			       struct arena *arena, struct reply *reply);
+	bool is_whole; /* carries primitives and nothing beside them: no location, no entity tag, no header */
 };
 
-extern const struct transport transport_core, transport_http, transport_http_xml, transport_http_cbor, transport_mqtt,
-	transport_mqtt_xml, transport_mqtt_cbor;
+extern const struct transport transport_core, transport_http, transport_http_xml, transport_http_cbor;
+#ifdef WITH_COAP
+extern const struct transport transport_coap, transport_coap_xml, transport_coap_cbor;
+#endif
+#ifdef WITH_MQTT
+extern const struct transport transport_mqtt, transport_mqtt_xml, transport_mqtt_cbor;
+#endif
+#ifdef WITH_WEBSOCKET
+extern const struct transport transport_websocket, transport_websocket_xml, transport_websocket_cbor;
+#endif
 
 /* Over core only: a request that is under way while others are submitted. */
 struct flight {
@@ -60,6 +69,9 @@ const char *core_submit(struct world *world, const struct exchange *exchange, st
 			struct flight *flight);
 /* false: no answer in a long time. */
 bool core_wait(struct world *world, const struct flight *flight);
+
+/* A socket that is connected to the world's binding; -1: it cannot be. */
+int transport_connect(struct world *world);
 
 /* A header of the reply; ptr NULL: not there. */
 struct str reply_header(const struct reply *reply, struct str name);

@@ -1,6 +1,6 @@
 /* Requests written as HTTP/1.1 to the binding's loopback socket, TS-0009. The client's socket is watched by the loop
  * that the CSE runs on. */
-#include "tests/scenario/answers.h"
+#include "tests/scenario/contents.h"
 #include "tests/scenario/transport.h"
 
 #include <arpa/inet.h>
@@ -88,25 +88,6 @@ static bool goes_into_query(enum parameter parameter)
 	       !header_of(parameter);
 }
 
-/* The names of an attribute list in the content, as `a+b`. */
-static struct str attribute_list(const struct exchange *exchange, struct arena *arena)
-{
-	static const struct decode_limits limits = {.bytes = 10000, .depth = 4, .tokens = 1000};
-	struct doc *doc = arena_zalloc(arena, sizeof(*doc));
-	struct decode_error error;
-	struct str joined = {0};
-
-	if (!exchange->content.len || json_decode(exchange->content, &limits, arena, doc, &error) != 0)
-		return joined;
-	struct value list = value_member(doc_root(doc), STR("m2m:atrl"));
-
-	if (value_is_absent(list) || value_type(list) != VALUE_ARRAY)
-		return joined;
-	for (struct value v = value_first(list); !value_is_absent(v); v = value_next(list, v))
-		joined = arena_join(arena, joined, joined.ptr ? STR("+") : STR(""), value_string(v, arena));
-	return joined;
-}
-
 static void add_target(struct strbuf *out, const struct exchange *exchange, struct arena *arena)
 {
 	struct str attribute = exchange->param[PARAM_to], to = str_split(&attribute, '#');
@@ -119,17 +100,9 @@ static void add_target(struct strbuf *out, const struct exchange *exchange, stru
 	for (unsigned i = 0; i < exchange->condition_count; i++)
 		add_query(out, &separator, exchange->conditions[i].name, exchange->conditions[i].text);
 	if (!attribute.ptr && exchange->op == OP_RETRIEVE)
-		attribute = attribute_list(exchange, arena);
+		attribute = contents_attribute_list(exchange, arena);
 	if (attribute.ptr)
 		add_query(out, &separator, str_of(parameter_defs[PARAM_attributeList].short_name), attribute);
-}
-
-static bool has_header(const struct exchange *exchange, struct str name)
-{
-	for (unsigned i = 0; i < exchange->header_count; i++)
-		if (str_eq_nocase(exchange->headers[i].name, name))
-			return true;
-	return false;
 }
 
 static void add_request(struct strbuf *out, const struct transport *transport, const struct exchange *exchange,
@@ -155,9 +128,9 @@ static void add_request(struct strbuf *out, const struct transport *transport, c
 	if (ty.ptr)
 		strbuf_addf(out, "Content-Type: application/vnd.onem2m-res+%s;ty=%.*s\r\n", transport->codec->name,
 			    STR_ARG(ty));
-	else if (has_body && !has_header(exchange, STR("Content-Type")))
+	else if (has_body && !contents_has_header(exchange, STR("Content-Type")))
 		strbuf_addf(out, "Content-Type: application/%s\r\n", transport->codec->name);
-	if (transport->asks && !has_header(exchange, STR("Accept")))
+	if (transport->asks && !contents_has_header(exchange, STR("Accept")))
 		strbuf_addf(out, "Accept: application/%s\r\n", transport->codec->name);
 	if (has_body || exchange->op == OP_CREATE || exchange->op == OP_UPDATE)
 		strbuf_addf(out, "Content-Length: %zu\r\n", content.len);
@@ -248,7 +221,7 @@ static void client_ready(struct loop_fd *watch, uint32_t events)
 
 /* ---- the exchange ---- */
 
-static int connect_to(struct world *world)
+int transport_connect(struct world *world)
 {
 	const char *address = world->binding->address(world->binding_state), *port = strrchr(address, ':');
 	struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -323,71 +296,29 @@ static const char *converse(struct world *world, struct client *client, struct s
 	return client->reply->rsc ? NULL : "no X-M2M-RSC in the answer";
 }
 
-/* ---- serializations ---- */
-
-static const char *encode(const struct transport *transport, const struct world *world, const struct exchange *exchange,
-			  struct arena *arena, struct str *content)
-{
-	struct decode_error error = {0};
-	struct strbuf out = {0};
-	int status;
-
-	*content = exchange->content;
-	if (!content->len || transport->codec == &codec_json || has_header(exchange, STR("Content-Type")))
-		return NULL;
-	status = transport->codec->encode(world->schema, CODEC_CONTENT, *content, arena, &out, &error);
-	*content = arena_copy(arena, strbuf_str(&out));
-	strbuf_finish(&out);
-	return status == 0 ? NULL : arena_printf(arena, "content cannot be encoded: %s%c", error.message, 0).ptr;
-}
-
-/* An answer, errors too, is in the request's serialization, unless the scenario asks for another. */
-static bool is_expected(const struct transport *transport, const struct exchange *exchange, const struct codec *codec)
-{
-	if (has_header(exchange, STR("Accept")) || (!transport->asks && has_header(exchange, STR("Content-Type"))))
-		return codec != NULL;
-	return codec == transport->codec;
-}
-
-static const char *decode(const struct transport *transport, const struct world *world, const struct exchange *exchange,
-			  struct arena *arena, struct reply *reply)
-{
-	static const struct decode_limits limits = {.bytes = 1 << 24, .depth = 64, .tokens = 1 << 20};
-	struct str type = reply_header(reply, STR("Content-Type"));
-	const struct codec *codec = codec_of_media_type(str_split(&type, ';'));
-	struct doc *doc = arena_zalloc(arena, sizeof(*doc));
-	struct decode_error error;
-
-	if (!reply->content.len)
-		return NULL;
-	if (!is_expected(transport, exchange, codec))
-		return "the answer is not in the serialization that was asked for";
-	if (codec->decode(world->schema, CODEC_CONTENT, reply->content, &limits, arena, doc, &error) != 0)
-		return arena_printf(arena, "answer cannot be decoded: %s%c", error.message, 0).ptr;
-	answers_keep(exchange, reply, codec->name);
-	reply->content = doc->text;
-	return NULL;
-}
-
 static const char *perform_http(const struct transport *transport, struct world *world, const struct exchange *exchange,
 				struct arena *arena, struct reply *reply)
 {
 	struct client client = {.watch = {client_ready, -1}, .arena = arena, .reply = reply};
 	struct strbuf bytes = {0};
 	struct str content;
-	const char *fault = encode(transport, world, exchange, arena, &content);
+	const char *fault = contents_encode(transport, world, exchange, arena, &content);
 
 	if (fault)
 		return fault;
 	fault = "cannot connect";
-	client.watch.fd = connect_to(world);
+	client.watch.fd = transport_connect(world);
 	if (client.watch.fd >= 0 && loop_watch(world->loop, &client.watch, EPOLLIN) == 0) {
 		http_parser_init(&client.parser, HTTP_RESPONSE);
 		client.parser.data = &client;
 		add_request(&bytes, transport, exchange, content, arena);
 		fault = converse(world, &client, strbuf_str(&bytes));
-		if (!fault)
-			fault = decode(transport, world, exchange, arena, reply);
+		if (!fault) {
+			struct str type = reply_header(reply, STR("Content-Type"));
+
+			fault = contents_decode(transport, world, exchange, codec_of_media_type(str_split(&type, ';')),
+						arena, reply);
+		}
 		loop_unwatch(world->loop, &client.watch);
 	}
 	if (client.watch.fd >= 0)
@@ -397,14 +328,6 @@ static const char *perform_http(const struct transport *transport, struct world 
 	strbuf_finish(&client.value);
 	strbuf_finish(&client.body);
 	return fault;
-}
-
-struct str reply_header(const struct reply *reply, struct str name)
-{
-	for (unsigned i = 0; i < reply->header_count; i++)
-		if (str_eq_nocase(reply->headers[i].name, name))
-			return reply->headers[i].value;
-	return (struct str){0};
 }
 
 const struct transport transport_http = {

@@ -176,6 +176,7 @@ static int open_binding(struct world *world)
 			 .cache_time_s = 60,
 			 .cache_bytes = 1 << 20,
 			 .most_kept = 1 << 24},
+		.websocket = {.max_connections = 100, .most_in_work = 10, .max_backlog = 4 << 20},
 	};
 
 	world->binding = binding_find(world->wanted.name);

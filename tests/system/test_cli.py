@@ -100,6 +100,20 @@ def _():
     equal({k: v for k, (v, _) in again.items()}, {k: v for k, (v, _) in values.items()})
 
 
+@rule("what is too long for a line of the file goes on on further ones, where it can")
+def _():
+    origins = ",".join(f"https://host{n}.example" for n in range(40))
+    first = run("check-config", "--set", f"http.cors-origins={origins}", "--set", f"store.path=/{'p' * 300}")
+    printed = re.search(r"^; --set\ncors-origins = (\S+(\n\t\S+)+)\n", first.stdout, re.M)
+    equal(",".join(printed.group(1).split("\n\t")), origins)
+    contains(first.stdout, f"; --set\npath = /{'p' * 300}\n")
+    without_path = first.stdout.replace(f"path = /{'p' * 300}\n", "")
+    expect(max(map(len, without_path.splitlines())) <= 198, without_path)
+    again = with_file(without_path)
+    equal((again.returncode, again.stderr), (0, ""))
+    contains(again.stdout, printed.group(0).split("\n", 1)[1])
+
+
 @rule("a default yields to the file, the file to the environment, and that to --set")
 def _():
     text = "[cse]\nid = /id-file\nname = file\nsp-id = file.example\n"

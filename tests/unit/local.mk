@@ -1,12 +1,14 @@
 # base
-check_PROGRAMS += test_base
-TESTS += test_base
+check_PROGRAMS += test_base test_loop
+TESTS += test_base test_loop
 test_base_SOURCES = tests/unit/test_base.c
-test_base_LDADD = libbase.a -lcmocka -lpthread
+test_base_LDADD = libbase.a -lcmocka
+test_loop_SOURCES = tests/unit/test_loop.c
+test_loop_LDADD = libbase.a -lcmocka -lpthread
 
 # schemas
-check_PROGRAMS += test_json test_timestamp test_schedule test_schema test_validate test_specialization test_describe
-TESTS += test_json test_timestamp test_schedule test_schema test_validate test_specialization test_describe
+check_PROGRAMS += test_json test_timestamp test_schedule test_schema test_validate test_validate_words test_specialization test_describe
+TESTS += test_json test_timestamp test_schedule test_schema test_validate test_validate_words test_specialization test_describe
 schema_test_libraries = libschemas.a libbase.a -lcmocka $(CJSON_LIBS)
 codec_test_libraries = $(schema_test_libraries) $(XML_LIBS) $(CBOR_LIBS) -lm
 test_json_SOURCES = tests/unit/test_json.c
@@ -17,9 +19,12 @@ test_schedule_SOURCES = tests/unit/test_schedule.c
 test_schedule_LDADD = $(schema_test_libraries)
 test_schema_SOURCES = tests/unit/test_schema.c tests/unit/tables.c tests/unit/tables.h
 test_schema_LDADD = $(schema_test_libraries)
-test_validate_SOURCES = tests/unit/test_validate.c tests/unit/tables.c tests/unit/tables.h \
+validation_parts = tests/unit/validation.c tests/unit/validation.h tests/unit/tables.c tests/unit/tables.h \
 	tests/unit/value_maker.c tests/unit/value_maker.h
+test_validate_SOURCES = tests/unit/test_validate.c $(validation_parts)
 test_validate_LDADD = $(schema_test_libraries)
+test_validate_words_SOURCES = tests/unit/test_validate_words.c $(validation_parts)
+test_validate_words_LDADD = $(schema_test_libraries)
 test_specialization_SOURCES = tests/unit/test_specialization.c tests/unit/tables.c tests/unit/tables.h
 test_specialization_LDADD = $(schema_test_libraries)
 test_describe_SOURCES = tests/unit/test_describe.c cse/describe_json.c cse/describe.h \

@@ -1,5 +1,5 @@
 /* head: callbacks that libhttp-parser makes while it reads, and the rules it leaves to us. */
-#include "bindings/http/head.h"
+#include "bindings/head.h"
 
 #include "cse/base/list.h"
 
@@ -10,7 +10,7 @@ const struct field_def field_defs[FIELD_COUNT] = {
 	}
 #define FIELD(name, text, repeat) [FIELD_##name] = {TEXT(text), repeat, PARAM_COUNT},
 #define HEADER(name, text) [FIELD_##name] = {TEXT(text), ONCE, PARAM_##name},
-#include "bindings/http/header.def"
+#include "bindings/header.def"
 #undef FIELD
 #undef HEADER
 #undef TEXT
@@ -127,6 +127,49 @@ struct str head_field(const struct head *head, enum field field)
 		if (head->fields[i].field == field)
 			return head_str(head, head->fields[i].value);
 	return str_make(NULL, 0);
+}
+
+struct str head_list(const struct head *head, enum field field, struct arena *arena)
+{
+	struct str joined = {0};
+
+	if (!head_has(head, field))
+		return joined;
+	for (unsigned i = 0; i < head->field_count; i++) {
+		struct str value = head_str(head, head->fields[i].value);
+
+		if (head->fields[i].field == field)
+			joined = joined.ptr ? arena_join(arena, joined, STR(","), value) : arena_copy(arena, value);
+	}
+	return joined;
+}
+
+bool origin_is_listed(const char *origins, struct str origin)
+{
+	return str_has_item(str_of(origins), origin) || str_has_item(str_of(origins), STR("*"));
+}
+
+/* ---- who has sent it ---- */
+
+/* A page in a browser on this machine can have its own name point here (DNS rebinding); only then is Host a name of the
+ * public DNS. */
+static bool is_public_name(struct str host)
+{
+	bool has_dot = false, has_letter = false;
+
+	if (host.len && host.ptr[0] == '[')
+		return false;
+	host = str_split(&host, ':');
+	for (size_t i = 0; i < host.len; i++) {
+		has_dot |= host.ptr[i] == '.';
+		has_letter |= host.ptr[i] != '.' && (host.ptr[i] < '0' || host.ptr[i] > '9');
+	}
+	return has_dot && has_letter;
+}
+
+bool head_is_direct(const struct head *head)
+{
+	return !head->is_forwarded && !is_public_name(head_field(head, FIELD_host));
 }
 
 /* ---- what the whole head must fulfil ---- */

@@ -1,9 +1,9 @@
 /* head: request line and header fields of one request, read incrementally by libhttp-parser and judged by RFC 7230.
  * Where the library is more lenient than the RFC, this is not: what two parsers read differently can be smuggled. */
-#ifndef BINDINGS_HTTP_HEAD_H
-#define BINDINGS_HTTP_HEAD_H
+#ifndef BINDINGS_HEAD_H
+#define BINDINGS_HEAD_H
 
-#include "cse/base/str.h"
+#include "cse/base/arena.h"
 #include "schemas/primitive.h"
 
 #include <http_parser.h>
@@ -11,7 +11,7 @@
 enum field {
 #define FIELD(name, text, repeat) FIELD_##name,
 #define HEADER(name, text) FIELD_##name,
-#include "bindings/http/header.def"
+#include "bindings/header.def"
 #undef FIELD
 #undef HEADER
 	FIELD_COUNT
@@ -78,5 +78,12 @@ static inline bool head_has(const struct head *head, enum field field)
 
 /* The value of the first such field; ptr NULL if there is none. */
 struct str head_field(const struct head *head, enum field field);
+/* All fields of one name as one comma separated list (RFC 7230 3.2.2); ptr NULL if there is none. */
+struct str head_list(const struct head *head, enum field field, struct arena *arena);
+
+/* Does it come from its author without a proxy, and not through a name that a stranger could have pointed here? */
+bool head_is_direct(const struct head *head);
+/* Is a web origin in the comma separated allow-list, or "*" in it? */
+bool origin_is_listed(const char *origins, struct str origin);
 
 #endif

@@ -1,0 +1,251 @@
+/* registree: see registree.h. */
+#include "bindings/websocket/registree.h"
+
+#include "bindings/primitive.h"
+#include "cse/base/id.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A hop on its way over a connection. */
+struct errand {
+	struct map_node node; /* in state->errands, while its answer may come */
+	struct list of_session;
+	struct list failed; /* in state->failed: done is to be called */
+	struct timer timer;
+	struct hop *hop;
+	struct session *session; /* NULL: it is over */
+};
+
+/* ---- whose it is ---- */
+
+struct session *registree_session(const struct binding_state *state, uint64_t registration)
+{
+	struct map_node *node = map_first(&state->by_registration, registration);
+
+	return node && registration ? container_of(node, struct session, by_registration) : NULL;
+}
+
+static void unbind(struct session *session)
+{
+	if (session->registration)
+		map_remove(&session->state->by_registration, &session->by_registration);
+	session->registration = 0;
+}
+
+static void take_name(struct session *session, struct str name)
+{
+	free(session->entity);
+	session->entity = xmalloc(name.len + 1);
+	snprintf(session->entity, name.len + 1, "%.*s", STR_ARG(name));
+}
+
+void registree_take_hint(struct session *session, struct str name)
+{
+	if (str_is_utf8(name))
+		take_name(session, name);
+}
+
+/* An AE that has registered anew is who the connection is for, whoever it was before. */
+static bool makes_it_theirs(const struct session *session, const struct request *req, struct str entity)
+{
+	return !session->registration || (req->op == OP_CREATE && req->type && req->type->flags & REGISTRATION) ||
+	       str_eq(str_of(session->entity), entity);
+}
+
+void registree_learn(struct session *session, struct request *req)
+{
+	struct binding_state *state = session->state;
+	struct str entity = {0};
+	uint64_t registration = cse_registration(req, &entity);
+	struct session *other;
+
+	if (!registration || registration == session->registration || !makes_it_theirs(session, req, entity))
+		return;
+	other = registree_session(state, registration);
+	if (other) {
+		unbind(other);
+		session_end(other, CLOSE_NORMAL, "the entity has opened another connection");
+	}
+	unbind(session);
+	session->registration = registration;
+	map_add(&state->by_registration, &session->by_registration, registration);
+	take_name(session, entity);
+	log_event(cse_log(state->cse), LOG_DEBUG, "websocket bound", "entity=%s", session->entity);
+	cse_reached(state->cse, registration);
+}
+
+/* ---- hops that fail ---- */
+
+static void tell(struct timer *timer)
+{
+	struct binding_state *state = container_of(timer, struct binding_state, failing);
+
+	while (!list_empty(&state->failed)) {
+		struct errand *errand = container_of(state->failed.next, struct errand, failed);
+		struct hop *hop = errand->hop;
+
+		list_remove(&errand->failed);
+		free(errand);
+		hop->done(hop);
+	}
+}
+
+/* done is never called from within send. */
+static void fail_later(struct binding_state *state, struct errand *errand, const char *reason)
+{
+	errand->hop->outcome = HOP_UNREACHABLE;
+	snprintf(errand->hop->reason, sizeof(errand->hop->reason), "%s", reason);
+	list_push(&state->failed, &errand->failed);
+	if (!state->failing.is_set)
+		loop_timer_set(state->loop, &state->failing, 0);
+}
+
+/* Its answer is not waited for any more. */
+static void take_off(struct errand *errand)
+{
+	struct binding_state *state = errand->session->state;
+
+	map_remove(&state->errands, &errand->node);
+	list_remove(&errand->of_session);
+	loop_timer_cancel(state->loop, &errand->timer);
+	errand->session = NULL;
+}
+
+void registree_leave(struct session *session)
+{
+	unbind(session);
+	free(session->entity);
+	session->entity = NULL;
+	while (!list_empty(&session->errands)) {
+		struct errand *errand = container_of(session->errands.next, struct errand, of_session);
+
+		take_off(errand);
+		fail_later(session->state, errand, "the connection ended before the answer");
+	}
+}
+
+/* ---- sending ---- */
+
+static void too_late(struct timer *timer)
+{
+	struct errand *errand = container_of(timer, struct errand, timer);
+	struct hop *hop = errand->hop;
+
+	take_off(errand);
+	free(errand);
+	hop->outcome = HOP_LATE;
+	snprintf(hop->reason, sizeof(hop->reason), "no answer over the connection in time");
+	hop->done(hop);
+}
+
+static uint64_t errand_hash(const struct session *session, struct str identifier)
+{
+	return str_hash(identifier, session->state->seed ^ (uint64_t)(uintptr_t)session);
+}
+
+static struct errand *find(const struct session *session, struct str identifier)
+{
+	struct map_node *node = map_first(&session->state->errands, errand_hash(session, identifier));
+
+	for (; node; node = map_next(node)) {
+		struct errand *errand = container_of(node, struct errand, node);
+
+		if (errand->session == session && str_eq(errand->hop->param[PARAM_requestIdentifier], identifier))
+			return errand;
+	}
+	return NULL;
+}
+
+/* NULL, or why it cannot go out. */
+static const char *post(struct session *session, const struct hop *hop)
+{
+	struct binding_state *state = session->state;
+	struct parcel *parcel = parcel_create();
+	struct decode_error error;
+	int status;
+
+	arena_reset(&state->writing);
+	status = primitive_add_request(&parcel->bytes, hop, state->config.schema, session->subprotocol->codec,
+				       &state->writing, &error);
+	if (status == 0) {
+		parcel_post(session, parcel);
+		return NULL;
+	}
+	parcel_destroy(parcel);
+	return "the serialization of the connection cannot carry the request";
+}
+
+static const char *no_connection(const struct hop *hop)
+{
+	return hop->registration ? "the entity has no connection"
+				 : "a WebSocket is opened by the registree, and there is none at this URL";
+}
+
+void registree_send(struct binding_state *state, struct hop *hop)
+{
+	struct session *session = registree_session(state, hop->registration);
+	struct errand *errand = xzalloc(sizeof(*errand));
+	const char *why = session ? post(session, hop) : no_connection(hop);
+
+	errand->hop = hop;
+	errand->timer.fire = too_late;
+	list_init(&errand->of_session);
+	list_init(&errand->failed);
+	hop->of_binding = errand;
+	if (why) {
+		fail_later(state, errand, why);
+		return;
+	}
+	errand->session = session;
+	list_push(&session->errands, &errand->of_session);
+	map_add(&state->errands, &errand->node, errand_hash(session, hop->param[PARAM_requestIdentifier]));
+	loop_timer_set(state->loop, &errand->timer, hop->timeout_us);
+}
+
+void registree_cancel(struct binding_state *state, struct hop *hop)
+{
+	struct errand *errand = hop->of_binding;
+
+	(void)state;
+	if (errand->session)
+		take_off(errand);
+	list_remove(&errand->failed);
+	free(errand);
+}
+
+void registree_answered(struct session *session, struct value root)
+{
+	struct binding_state *state = session->state;
+	struct str identifier = primitive_identifier(state->config.schema, root, &state->reading);
+	struct errand *errand = identifier.ptr ? find(session, identifier) : NULL;
+	struct hop *hop;
+
+	if (!errand) {
+		log_event(cse_log(state->cse), LOG_DEBUG, "websocket answer to nothing", "entity=%s",
+			  session->entity ? session->entity : "-");
+		return;
+	}
+	hop = errand->hop;
+	take_off(errand);
+	free(errand);
+	primitive_answer(hop, state->config.schema, root);
+	hop->done(hop);
+}
+
+/* ---- the beginning and the end ---- */
+
+void registree_init(struct binding_state *state)
+{
+	list_init(&state->failed);
+	state->failing.fire = tell;
+	state->seed = id_seed();
+}
+
+void registree_finish(struct binding_state *state)
+{
+	loop_timer_cancel(state->loop, &state->failing);
+	tell(&state->failing);
+	map_finish(&state->by_registration);
+	map_finish(&state->errands);
+}

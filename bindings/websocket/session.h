@@ -1,0 +1,80 @@
+/* session: one client's connection: primitives in and out, in both directions, and its limits. */
+#ifndef BINDINGS_WEBSOCKET_SESSION_H
+#define BINDINGS_WEBSOCKET_SESSION_H
+
+#include "bindings/websocket/websocket.h"
+
+/* A message on its way out; STREAM_ROOM bytes in front of it are the library's. */
+struct parcel {
+	struct list link;
+	struct strbuf bytes;
+};
+
+struct session {
+	struct stream stream;
+	struct loop_fd watch;
+	uint32_t watched; /* events; 0: it is not watched yet */
+	struct list link; /* in state->sessions; nowhere once it is closed */
+	struct list touched;
+	struct binding_state *state;
+	struct peer peer;
+	const struct subprotocol *subprotocol;
+	bool sends_binary; /* as its client does: JSON comes as either kind */
+
+	struct deflation *deflation; /* NULL: messages are not compressed */
+	struct strbuf message;	     /* what has come of one */
+	bool is_in_message, is_message_deflated;
+	struct list held; /* messages that wait for one of its requests to be answered */
+	size_t held_bytes;
+	unsigned in_work; /* requests the CSE has not answered */
+
+	struct list out;
+	size_t out_bytes;
+
+	/* registree.c */
+	struct map_node by_registration; /* while registration is not 0 */
+	uint64_t registration;		 /* whose it is; 0: nobody's yet */
+	char *entity;			 /* From of requests that have none; NULL: unknown */
+	struct list errands;
+
+	/* monotonic; 0: not so */
+	int64_t heard_us, used_us;
+	int64_t message_since_us, full_since_us, pinged_us, closing_since_us;
+	struct timer timer;
+};
+
+/* Takes over the socket of an accepted handshake, with what was received behind it. */
+void session_open(struct binding_state *state, int fd, const struct peer *peer, const struct handshake *handshake,
+		  struct str early);
+/* From anywhere: it ends with a close frame, or at once. */
+void session_end(struct session *session, enum close_code code, const char *why);
+/* Not from within anything of its own. */
+void session_kill(struct session *session);
+/* It ends when its requests are answered. */
+void session_drain(struct session *session);
+/* It has something to do by the end of the round. */
+void session_touch(struct session *session);
+/* What there is to do; by its link in state->touched. */
+void session_look(struct list *in_touched);
+/* Frees a dead one. */
+void session_free(struct list *in_dead);
+
+/* Makes room for a message; the caller adds its bytes and posts it. */
+struct parcel *parcel_create(void);
+void parcel_post(struct session *session, struct parcel *parcel);
+void parcel_destroy(struct parcel *parcel);
+
+int64_t session_now_us(const struct session *session);
+
+/* Is more taken from the client now? */
+static inline bool session_is_reading(const struct session *session)
+{
+	return session->watched & EPOLLIN;
+}
+
+static inline struct session *session_of_link(struct list *in_sessions)
+{
+	return container_of(in_sessions, struct session, link);
+}
+
+#endif

@@ -1,0 +1,741 @@
+#!/usr/bin/env python3
+"""The WebSocket binding against bytes, the npm package ws, a browser and tshark."""
+
+import base64
+import hashlib
+import http.server
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import zlib
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import peers  # noqa: E402
+from websocket_client import BINARY, CLOSE, KEY, PING, PONG, TEXT, Closed, WebSocket, frame, handshake  # noqa: E402
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from copse_harness import Server, Skip, clean_environment, expect, expect_equal, main, rule  # noqa: E402
+from notify_sink import Collector  # noqa: E402
+
+
+class WebSocketServer(Server):
+    """A server with a port for WebSockets; ws_port once it is started."""
+
+    def __init__(self, **settings):
+        super().__init__(
+            store_type="memory",
+            settings={
+                "websocket.listen": "127.0.0.1:0",
+                "websocket.upgrade": "yes",
+                "log.level": "info",
+                **{key.replace("__", "."): value for key, value in settings.items()},
+            },
+        )
+        self.ws_port = None
+
+    def start(self, wrapper=(), **options):
+        super().start(wrapper, **options)
+        found = re.search(r"address=ws://127.0.0.1:(\d+)", self.log())
+        expect(found, "no address of the websocket binding in the log: " + self.log())
+        self.ws_port = int(found.group(1))
+        return self
+
+    def connect(self, **options):
+        return WebSocket(self.ws_port, **options)
+
+
+def set_keys(**settings):
+    """Keys of the configuration as Python names: websocket__ping -> websocket.ping, _ -> -."""
+    return {key.replace("__", ".").replace("_", "-"): value for key, value in settings.items()}
+
+
+def serve(**settings):
+    return WebSocketServer(**set_keys(**settings))
+
+
+# RFC 6455 4.2.2
+ACCEPT = base64.b64encode(hashlib.sha1((KEY + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
+RETRIEVE = {"op": 2, "to": "cse-in"}
+RETRIEVE_BYTES = json.dumps({"op": 2, "to": "cse-in", "fr": "CAdmin", "rqi": "x", "rvi": "3"})
+
+
+# ---- handshake ----
+
+
+def refused(port, status, words, **options):
+    """The handshake is answered with the status and a sentence, and the connection ends."""
+    with WebSocket(port, is_open=False) as client:
+        client.send(handshake(**options))
+        client.read_head()
+        expect_equal(client.status, status, options)
+        body = client.buffer
+        try:
+            while True:
+                client.buffer = b""
+                client.fill()
+                body += client.buffer
+        except Closed:
+            pass
+        expect(words in body.decode(), "%r in %r" % (words, body))
+        return client
+
+
+@rule("a handshake is answered with one of the three subprotocols, the one that the client likes best")
+def _():
+    with serve() as server:
+        for protocols, wanted in (
+            (("oneM2M.json",), "oneM2M.json"),
+            (("oneM2M.xml", "oneM2M.json"), "oneM2M.xml"),
+            (("foo", "oneM2M.cbor", "oneM2M.json"), "oneM2M.cbor"),
+        ):
+            for port in (server.ws_port, server.port):
+                with WebSocket(port, protocols=protocols) as client:
+                    expect_equal(client.header("Sec-WebSocket-Protocol"), wanted, "subprotocol")
+                    expect_equal(client.header("Sec-WebSocket-Accept"), ACCEPT, "accept")
+                    expect_equal(client.header("Sec-WebSocket-Extensions"), None, "extensions")
+        with server.connect(protocols=(), headers=(("Sec-WebSocket-Protocol", "x"), ("Sec-WebSocket-Protocol", "oneM2M.xml"))) as client:
+            expect_equal(client.header("Sec-WebSocket-Protocol"), "oneM2M.xml", "one of several fields")
+
+
+@rule("a handshake that is none is refused, and told why")
+def _():
+    with serve() as server:
+        for port in (server.ws_port, server.port):
+            refused(port, 400, "Sec-WebSocket-Protocol", protocols=())
+            refused(port, 400, "Sec-WebSocket-Protocol", protocols=("mqtt", "onem2m.json"))
+            client = refused(port, 426, "Version", drop=("Sec-WebSocket-Version",), headers=(("Sec-WebSocket-Version", "8"),))
+            expect_equal(client.header("Sec-WebSocket-Version"), "13", "the version that is served")
+            refused(port, 426, "Version", drop=("Sec-WebSocket-Version",))
+            refused(port, 426, "Version", headers=(("Sec-WebSocket-Version", "13"),))
+            refused(port, 400, "Key", drop=("Sec-WebSocket-Key",))
+            refused(port, 400, "Key", drop=("Sec-WebSocket-Key",), headers=(("Sec-WebSocket-Key", "short"),))
+            refused(port, 404, "at /", path="/elsewhere")
+            refused(port, 426, "Upgrade", drop=("Connection",))
+        refused(server.ws_port, 426, "Upgrade", drop=("Upgrade",))
+        refused(server.ws_port, 400, "GET", method="POST")
+        refused(server.ws_port, 405, "method", method="BREW")
+        refused(server.ws_port, 400, "Host", headers=(("Host", "a"),))
+        refused(server.ws_port, 431, "large", headers=(("X-Long", "x" * 20000),))
+        with WebSocket(server.ws_port, is_open=False) as client:
+            client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+            expect_equal(client.read_head().status, 400, "something that is no HTTP")
+        with server.connect() as client:
+            client.must(2000, **RETRIEVE)
+
+
+@rule("a page of another origin is refused unless the operator lists it")
+def _():
+    with serve(http__cors_origins="https://app.example,http://b.example:81") as server:
+        for port in (server.ws_port, server.port):
+            refused(port, 403, "Origin", headers=(("Origin", "https://evil.example"),))
+            refused(port, 403, "Origin", headers=(("Origin", "null"),))
+            refused(port, 403, "Origin", headers=(("Origin", "https://app.example"), ("Origin", "https://evil.example")))
+            with WebSocket(port, headers=(("Origin", "https://app.example"),)) as client:
+                client.must(2000, **RETRIEVE)
+
+
+@rule("the administrator is believed over a WebSocket as over HTTP: not through a proxy or a name of others")
+def _():
+    with serve() as server:
+        for headers, drop in (
+            ((("X-Forwarded-For", "192.0.2.1"),), ()),
+            ((("Host", "evil.example"),), ("Host",)),
+        ):
+            with server.connect(headers=headers, drop=drop) as client:
+                client.must(4103, **RETRIEVE)
+        with server.connect() as client:
+            client.must(2000, **RETRIEVE)
+
+
+@rule("a handshake that comes too slowly is given up")
+def _():
+    with serve(http__header_timeout="1") as server:
+        with WebSocket(server.ws_port, is_open=False) as client:
+            client.send(b"GET / HTTP/1.1\r\nHost: x\r\n")
+            expect_equal(client.read_head().status, 408, "a half head")
+
+
+@rule("the port of HTTP takes WebSockets where the operator wants it, and keeps on serving HTTP")
+def _():
+    with serve() as server:
+        plain = b"GET /cse-in HTTP/1.1\r\nHost: x\r\nX-M2M-Origin: CAdmin\r\nX-M2M-RI: 1\r\nX-M2M-RVI: 3\r\n\r\n"
+        with WebSocket(server.port, is_open=False) as client:
+            client.send(plain)
+            expect_equal(client.read_head().status, 200, "HTTP first")
+            client.take(int(client.header("Content-Length")))
+            client.send(handshake() + frame(RETRIEVE_BYTES) + frame(RETRIEVE_BYTES)[:10])
+            expect_equal(client.read_head().status, 101, "then a WebSocket")
+            expect_equal(json.loads(client.read_message()[1])["rsc"], 2000, "a request behind the handshake")
+        with server.client() as client:
+            expect_equal(client.get("/cse-in").status, 200, "HTTP")
+    with serve(websocket__upgrade="no") as server:
+        with WebSocket(server.port, is_open=False) as client:
+            client.send(handshake(path="/cse-in", headers=(("X-M2M-Origin", "CAdmin"), ("X-M2M-RI", "1"), ("X-M2M-RVI", "3"))))
+            expect_equal(client.read_head().status, 200, "Upgrade is not looked at")
+    with Server(store_type="memory", settings={"websocket.upgrade": "yes"}) as server:
+        with WebSocket(server.port) as client:
+            client.must(2000, **RETRIEVE)
+
+
+@rule("more connections than allowed are turned away, and those that are there go on")
+def _():
+    with serve(websocket__max_connections="2") as server:
+        with server.connect() as first, WebSocket(server.port) as second:
+            for port in (server.ws_port, server.port):
+                with WebSocket(port, is_open=False) as third:
+                    third.send(handshake())
+                    expect_equal(third.read_head().status, 503, "a third one")
+            first.must(2000, **RETRIEVE)
+            second.must(2000, **RETRIEVE)
+
+
+# ---- messages ----
+
+
+@rule("JSON comes and goes as text or binary, as the client has it; XML as text, CBOR as binary")
+def _():
+    with serve() as server:
+        with server.connect() as client:
+            for kind in (TEXT, BINARY, TEXT):
+                client.send(frame(RETRIEVE_BYTES, kind))
+                opcode, payload = client.read_message()
+                expect_equal((opcode, json.loads(payload)["rsc"]), (kind, 2000), "answer")
+        with server.connect(protocols=("oneM2M.xml",)) as client:
+            client.send(frame('<m2m:rqp xmlns:m2m="http://www.onem2m.org/xml/protocols"><op>2</op><to>cse-in</to><fr>CAdmin</fr><rqi>1</rqi><rvi>3</rvi></m2m:rqp>'))
+            opcode, payload = client.read_message()
+            expect(opcode == TEXT and b"<rsc>2000</rsc>" in payload and b"m2m:rsp" in payload, payload)
+        with server.connect(protocols=("oneM2M.cbor",)) as client:
+            client.send(frame(b"\xa5\x62op\x02\x62to\x66cse-in\x62fr\x66CAdmin\x63rqi\x611\x63rvi\x613", BINARY))
+            opcode, payload = client.read_message()
+            expect(opcode == BINARY and b"\x63rsc\x19\x07\xd0" in payload, payload)
+
+
+@rule("a message may come in fragments with control frames between them, and byte by byte")
+def _():
+    with serve() as server, server.connect() as client:
+        half = len(RETRIEVE_BYTES) // 2
+        client.send(frame(RETRIEVE_BYTES[:half], TEXT, fin=False) + frame(b"hello", PING) + frame(b"", 0, fin=False))
+        expect_equal(client.read_message(), (PONG, b"hello"), "the pong")
+        client.send(frame(RETRIEVE_BYTES[half:], 0))
+        expect_equal(json.loads(client.read_message()[1])["rsc"], 2000, "the whole")
+        for byte in frame(RETRIEVE_BYTES):
+            client.send(bytes([byte]))
+        expect_equal(json.loads(client.read_message()[1])["rsc"], 2000, "byte by byte")
+        big = "x" * 300000
+        client.container("cse-in", "big")
+        client.instance("cse-in/big", big)
+        answer = client.must(2000, op=2, to="cse-in/big/la")
+        expect_equal(answer["pc"]["m2m:cin"]["con"], big, "a large content, there and back")
+
+
+@rule("what RFC 6455 forbids ends the connection with the code that it names")
+def _():
+    with serve() as server:
+        cases = [
+            (frame(RETRIEVE_BYTES, masked=False), 1002),
+            (frame(b"", PING, masked=False), 1002),
+            (frame(RETRIEVE_BYTES, bits=0x40), 1002),
+            (frame(RETRIEVE_BYTES, bits=0x10), 1002),
+            (frame(RETRIEVE_BYTES, 3), 1002),
+            (frame(b"x", 0), 1002),
+            (frame(b"{", TEXT, fin=False) + frame(b"}", TEXT), 1002),
+            (frame(b"x", PING, fin=False), 1002),
+            (frame(b"x" * 126, PING), 1002),
+            (frame(b"x" * 5, TEXT, length=b"\x7e\x00\x05"), 1002),
+            (frame(b"x" * 5, TEXT, length=b"\x7f" + b"\x00" * 7 + b"\x05"), 1002),
+            (frame(b"", TEXT, length=b"\x7f" + b"\xff" * 8), 1002),
+            (frame(b"\x03", CLOSE), 1002),
+            (frame(b'{"op":"\xff"}'), 1007),
+            (frame(b'{"op":"\xc3', fin=False) + frame(b'"}', 0), 1007),
+        ]
+        for number, (data, code) in enumerate(cases):
+            with server.connect() as client:
+                client.send(data)
+                try:
+                    client.expect_close(code)
+                except AssertionError as fault:
+                    raise AssertionError("case %d: %s" % (number, fault)) from fault
+        with server.connect() as client:
+            client.must(2000, **RETRIEVE)
+
+
+@rule("a close frame is answered with one")
+def _():
+    with serve() as server:
+        for payload, code in ((b"", None), (b"\x03\xe8bye", 1000), (b"\x03\xec", 1002)):
+            with server.connect() as client:
+                client.send(frame(payload, CLOSE))
+                client.expect_close(code)
+
+
+@rule("a message that is too large ends the connection with 1009, before it is there")
+def _():
+    with serve(http__max_body="64K") as server:
+        for data in (
+            frame(b"", TEXT, length=b"\x7f" + (1 << 30).to_bytes(8, "big")),
+            frame(b"x" * 40000, TEXT, fin=False) + frame(b"x" * 40000, 0),
+            frame(b"x" * 65537),
+        ):
+            with server.connect() as client:
+                client.send(data)
+                client.expect_close(1009)
+        with server.connect() as client:
+            client.container("cse-in", "c")
+            client.instance("cse-in/c", "x" * 60000)
+
+
+@rule("a message that is no primitive is answered with 4000")
+def _():
+    with serve() as server, server.connect() as client:
+        for text in ("", "{", "[]", "17", '"x"', "{nonsense}", '{"op":2,"op":2}'):
+            client.send(frame(text))
+            answer = json.loads(client.read_message()[1])
+            expect_equal(answer["rsc"], 4000, text)
+            expect("m2m:dbg" in answer["pc"], answer)
+        for members in ({"op": 9}, {"op": "2"}, {"rcn": "x"}, {"foo": 1}, {"rqi": None}):
+            client.send(frame(json.dumps({**{"op": 2, "to": "cse-in", "fr": "CAdmin", "rqi": "q", "rvi": "3"}, **members})))
+            answer = json.loads(client.read_message()[1])
+            expect_equal(answer["rsc"], 4000, members)
+        client.send(frame('{"rsc":2000,"rqi":"nobody asked"}'))
+        client.must(2000, **RETRIEVE)
+
+
+@rule("many requests of one connection are all answered, however few of them are in work at once")
+def _():
+    with serve(websocket__max_requests="3") as server, server.connect() as client:
+        client.container("cse-in", "c")
+        sent = [client.post(op=1, to="cse-in/c", ty=4, pc={"m2m:cin": {"con": str(i)}}) for i in range(500)]
+        expect_equal({client.answer(identifier)["rsc"] for identifier in sent}, {2001}, "answers")
+
+
+# ---- compression ----
+
+
+def deflate(text):
+    packer = zlib.compressobj(wbits=-15)
+    return (packer.compress(text.encode()) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+@rule("permessage-deflate is taken as offered, for so many connections as are allowed, and a bomb is found")
+def _():
+    offer = (("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),)
+    with serve(websocket__max_deflating="1", http__max_body="256K") as server:
+        with server.connect(headers=offer) as client, server.connect(headers=offer) as other:
+            expect_equal(client.header("Sec-WebSocket-Extensions"), "permessage-deflate", "the first")
+            expect_equal(other.header("Sec-WebSocket-Extensions"), None, "one too many")
+            client.send(frame(deflate(RETRIEVE_BYTES), bits=0x40))
+            fin, opcode, payload = client.read_frame()
+            inflater = zlib.decompressobj(wbits=-15)
+            text = inflater.decompress(payload + b"\0\0\xff\xff")
+            expect(fin and opcode == TEXT and json.loads(text)["rsc"] == 2000, text)
+            client.send(frame(deflate('{"op":"' + "x" * (4 << 20) + '"}'), bits=0x40))
+            client.expect_close(1009)
+            other.must(2000, **RETRIEVE)
+        for wrong in ("permessage-deflate; server_max_window_bits=9", "permessage-deflate; what", "x-webkit-deflate-frame"):
+            with server.connect(headers=(("Sec-WebSocket-Extensions", wrong),)) as client:
+                expect_equal(client.header("Sec-WebSocket-Extensions"), None, wrong)
+        with server.connect(headers=offer) as client:
+            expect_equal(client.header("Sec-WebSocket-Extensions"), "permessage-deflate", "there is room again")
+
+
+# ---- requests to the client ----
+
+
+@rule("an entity without a point of access is notified over its connection")
+def _():
+    with serve() as server, server.connect() as device, server.connect() as admin:
+        device.register("dev")
+        device.container("cse-in/dev", "c")
+        device.subscribe("cse-in/dev/c", "cse-in/dev")
+        for number in range(20):
+            admin.instance("cse-in/dev/c", str(number))
+        expect_equal([device.notified_content() for _ in range(20)], [str(i) for i in range(20)], "notifications")
+
+
+@rule("a subscriber is asked over its connection whether it wants the notifications")
+def _():
+    with serve() as server, server.connect() as device, server.connect() as admin:
+        device.register("dev")
+        admin.container("cse-in", "c")
+        identifier = admin.post(op=1, to="cse-in/c", ty=23, pc={"m2m:sub": {"rn": "s", "nu": ["cse-in/dev"]}})
+        verification = device.notification()
+        expect(verification["pc"]["m2m:sgn"]["vrq"] is True, verification)
+        expect_equal(admin.answer(identifier)["rsc"], 2001, "the subscription")
+
+
+@rule("what could not be delivered is kept, and sent when the entity comes back, in order and once")
+def _():
+    with serve(notify__retry_longest="3600") as server, server.connect() as admin:
+        with server.connect() as device:
+            device.register("dev")
+            device.container("cse-in/dev", "c")
+            device.subscribe("cse-in/dev/c", "cse-in/dev")
+        for number in range(5):
+            admin.instance("cse-in/dev/c", str(number))
+        with WebSocket(server.port, origin="Cdev") as device:
+            device.must(2000, op=2, to="cse-in/dev")
+            admin.instance("cse-in/dev/c", "5")
+            expect_equal([device.notified_content() for _ in range(6)], [str(i) for i in range(6)], "notifications")
+            device.must(2000, op=2, to="cse-in/dev")
+            expect(not device.notifications, "one came twice: %s" % device.notifications)
+
+
+@rule("a request that was not answered before the connection ended is sent again over the next")
+def _():
+    with serve(notify__retry_longest="3600") as server, server.connect() as admin:
+        with server.connect() as device:
+            device.register("dev")
+            device.container("cse-in/dev", "c")
+            device.subscribe("cse-in/dev/c", "cse-in/dev")
+            admin.instance("cse-in/dev/c", "lost")
+            first = json.loads(device.read_message()[1])
+        with server.connect(origin="Cdev") as device:
+            device.must(2000, op=2, to="cse-in/dev")
+            again = device.notification()
+            expect_equal(again["rqi"], first["rqi"], "its identifier")
+
+
+@rule("a point of access comes before the connection, and one of the scheme ws names it")
+def _():
+    with Collector() as sink, serve() as server, server.connect() as admin:
+        with server.connect() as device:
+            device.register("dev", poa=[sink.base])
+            device.container("cse-in/dev", "c")
+            device.subscribe("cse-in/dev/c", "cse-in/dev")
+            admin.instance("cse-in/dev/c", "over HTTP")
+            sink.wait(lambda: sink.messages, "a message to the point of access")
+            device.must(2000, op=2, to="cse-in/dev")
+            expect(not device.notifications, "the connection was used: %s" % device.notifications)
+            device.must(2004, op=3, to="cse-in/dev", pc={"m2m:ae": {"poa": ["ws://me", sink.base]}})
+            admin.instance("cse-in/dev/c", "over the connection")
+            expect_equal(device.notified_content(), "over the connection", "the first point of access")
+            device.must(2004, op=3, to="cse-in/dev", pc={"m2m:ae": {"poa": ["amqp://nobody"]}})
+            admin.instance("cse-in/dev/c", "no other way")
+            expect_equal(device.notified_content(), "no other way", "a point of access that nobody can use")
+
+
+@rule("an entity that says it cannot receive requests gets none over its connection")
+def _():
+    with serve() as server, server.connect() as admin, server.connect() as device:
+        device.register("dev", rr=False)
+        device.container("cse-in/dev", "c")
+        device.subscribe("cse-in/dev/c", "cse-in/dev")
+        admin.instance("cse-in/dev/c", "1")
+        device.must(2001, op=1, to="cse-in/dev", ty=15, pc={"m2m:pch": {"rn": "p"}})
+        admin.instance("cse-in/dev/c", "2")
+        polled = device.must(2000, op=2, to="cse-in/dev/p/pcu")
+        expect(not device.notifications, "a request came: %s" % device.notifications)
+        expect("m2m:rqp" in polled["pc"], polled)
+
+
+@rule("the newest connection is the entity's, and the one before it is closed")
+def _():
+    with serve() as server, server.connect() as admin, server.connect() as old:
+        old.register("dev")
+        old.container("cse-in/dev", "c")
+        old.subscribe("cse-in/dev/c", "cse-in/dev")
+        with server.connect(origin="Cdev") as new:
+            new.must(2000, op=2, to="cse-in/dev")
+            old.expect_close(1000)
+            admin.instance("cse-in/dev/c", "1")
+            expect_equal(new.notified_content(), "1", "over the new one")
+            new.must(2002, op=4, to="cse-in/dev/c")
+        with server.connect(origin="Cdev") as again:
+            again.must(2000, op=2, to="cse-in/dev")
+
+
+@rule("who says in the handshake who it is gets nothing for it, and who has registered need not say it again")
+def _():
+    with serve() as server, server.connect() as admin, server.connect() as device:
+        device.register("dev")
+        device.origin = None
+        device.container("cse-in/dev", "c")
+        device.subscribe("cse-in/dev/c", "cse-in/dev")
+        with server.connect(headers=(("X-M2M-Origin", "Cdev"),), origin=None) as liar:
+            admin.instance("cse-in/dev/c", "1")
+            expect_equal(device.notified_content(), "1", "the entity's own connection")
+            liar.must(4103, op=2, to="cse-in", fr="Cother")
+            device.must(2000, op=2, to="cse-in/dev")
+            liar.must(2000, op=2, to="cse-in/dev")
+            device.expect_close(1000)
+        with server.connect(origin=None) as nobody:
+            nobody.must(4000, op=2, to="cse-in/dev")
+
+
+@rule("a connection is no registration's any more when another has taken the name")
+def _():
+    with serve() as server, server.connect() as admin, server.connect() as first:
+        first.register("dev")
+        admin.must(2002, op=4, to="cse-in/dev")
+        with server.client() as other:
+            expect_equal(other.create_ae("dev", rr=True).rsc, 2001, "registered anew, over HTTP")
+            expect_equal(other.create_cnt("/cse-in/dev", "c").rsc, 2001, "a container")
+        admin.must(5204, op=1, to="cse-in/dev/c", ty=23, pc={"m2m:sub": {"rn": "s", "nu": ["cse-in/dev"], "enc": {"net": [3]}}})
+        first.must(2000, op=2, to="cse-in/dev")
+        expect(not first.notifications, "the verification went to the old registration's connection")
+
+
+@rule("a URL of others is no target over WebSocket")
+def _():
+    with serve(notify__verify="no") as server, server.connect() as client:
+        client.container("cse-in", "c")
+        client.must(2001, op=1, to="cse-in/c", ty=23, pc={"m2m:sub": {"rn": "s", "nu": ["ws://127.0.0.1:%d/" % server.ws_port], "enc": {"net": [3]}}})
+        client.instance("cse-in/c", "1")
+        client.must(2000, **RETRIEVE)
+
+
+# ---- time and patience ----
+
+
+@rule("a client that does not read is cut off, and slows nobody else down")
+def _():
+    with serve(websocket__max_backlog="256K", websocket__max_requests="1000") as server:
+        with server.connect() as good, server.connect() as slow:
+            good.container("cse-in", "c")
+            good.instance("cse-in/c", "x" * 100000)
+            slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            try:
+                for _ in range(2000):
+                    slow.post(op=2, to="cse-in/c/la")
+                    if _ % 100 == 0:
+                        good.must(2000, **RETRIEVE)
+                slow.socket.settimeout(60)
+                while slow.socket.recv(1 << 20):
+                    pass
+            except ConnectionError:
+                pass
+            good.must(2000, **RETRIEVE)
+        expect("too much is waiting" in server.log(), server.log())
+
+
+@rule("a client that reads nothing for the time of a body is cut off")
+def _():
+    with serve(websocket__max_backlog="64M", http__body_timeout="1") as server:
+        with server.connect() as good, server.connect() as slow:
+            good.container("cse-in", "c")
+            good.instance("cse-in/c", "x" * 1000000)
+            for _ in range(20):
+                slow.post(op=2, to="cse-in/c/la")
+            while "does not read" not in server.log():
+                good.must(2000, **RETRIEVE)
+
+
+@rule("a client that is silent is asked for a sign of life, and cut off without one")
+def _():
+    with serve(websocket__ping="1") as server:
+        with server.connect() as live, server.connect() as dead:
+            expect_equal(dead.read_frame()[1], PING, "a ping")
+            while "no answer to a ping" not in server.log():
+                live.must(2000, **RETRIEVE)
+            dead.expect_close(None)
+
+
+@rule("a message that does not come to its end is not waited for")
+def _():
+    with serve(http__body_timeout="1") as server:
+        for part in (frame(RETRIEVE_BYTES)[:20], frame(RETRIEVE_BYTES)[:1], frame("{", fin=False)):
+            with server.connect() as client:
+                client.send(part)
+                client.expect_close(None)
+
+
+@rule("a connection that nobody uses is closed where the operator wants it")
+def _():
+    with serve(websocket__idle_timeout="1") as server, server.connect() as client:
+        client.must(2000, **RETRIEVE)
+        client.expect_close(1000)
+
+
+@rule("a server that stops answers what it has begun and says goodbye")
+def _():
+    server = serve().start()
+    with server.connect() as client, server.connect() as device:
+        device.register("dev")
+        client.must(2000, **RETRIEVE)
+        waiting = device.post(op=2, to="cse-in/dev")
+        expect_equal(device.answer(waiting)["rsc"], 2000, "before")
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        client.expect_close(1001)
+        client.send(frame(b"\x03\xe9", CLOSE))
+        device.expect_close(1001)
+        device.send(frame(b"\x03\xe9", CLOSE))
+        stopper.join(30)
+        expect(not stopper.is_alive(), "it does not stop")
+
+
+# ---- clients of others ----
+
+NODE = """
+const WebSocket = require('ws'), [port, how] = process.argv.slice(-2), deflates = how === 'deflate';
+const socket = new WebSocket('ws://127.0.0.1:' + port + '/', ['oneM2M.json'],
+    {perMessageDeflate: deflates ? {threshold: 0} : false});
+const waiting = new Map(), notified = [];
+let number = 0;
+function ask(primitive) {
+    const rqi = 'n' + ++number;
+    socket.send(JSON.stringify({rqi, rvi: '3', fr: 'Cnode', ...primitive}));
+    return new Promise(resolve => waiting.set(rqi, resolve));
+}
+async function must(rsc, primitive) {
+    const answer = await ask(primitive);
+    if (answer.rsc !== rsc) throw new Error(JSON.stringify(answer));
+    return answer;
+}
+socket.on('message', data => {
+    const primitive = JSON.parse(data);
+    if ('rsc' in primitive) {
+        waiting.get(primitive.rqi)(primitive);
+    } else {
+        notified.push(primitive.pc['m2m:sgn'].nev.rep['m2m:cin'].con.length);
+        socket.send(JSON.stringify({rsc: 2000, rqi: primitive.rqi}));
+    }
+});
+socket.on('open', async () => {
+    if (deflates !== (socket.extensions === 'permessage-deflate')) throw new Error('extensions: ' + socket.extensions);
+    await must(2001, {op: 1, to: 'cse-in', ty: 2, pc: {'m2m:ae': {rn: 'node', api: 'Nn', rr: true, srv: ['3']}}});
+    await must(2001, {op: 1, to: 'cse-in/node', ty: 3, pc: {'m2m:cnt': {rn: 'c'}}});
+    await must(2001, {op: 1, to: 'cse-in/node/c', ty: 23,
+                      pc: {'m2m:sub': {rn: 's', nu: ['cse-in/node'], enc: {net: [3]}, nct: 1}}});
+    const sizes = [1, 10, 1000, 5000, 100000, 600000, 126, 65536, 0];
+    for (const size of sizes) {
+        const con = Array.from({length: size}, (_, i) => String.fromCharCode(97 + (i * i * 7 + i) % 26)).join('');
+        await must(2001, {op: 1, to: 'cse-in/node/c', ty: 4, pc: {'m2m:cin': {con}}});
+        const latest = await must(2000, {op: 2, to: 'cse-in/node/c/la'});
+        if (latest.pc['m2m:cin'].con !== con) throw new Error('content of ' + size);
+    }
+    while (notified.length < sizes.length) await new Promise(resolve => setTimeout(resolve, 10));
+    console.log(JSON.stringify(notified) === JSON.stringify(sizes) ? 'well' : notified);
+    socket.close(1000);
+});
+socket.on('close', code => { console.log('closed', code); });
+"""
+
+
+@rule("the npm package ws registers, creates, subscribes and is notified, with and without compression, on both ports")
+def _():
+    with serve() as server:
+        for port, how in ((server.ws_port, "plain"), (server.port, "deflate")):
+            printed = peers.node(NODE, port, how)
+            expect_equal(printed.split("\n")[:2], ["well", "closed 1000"], how)
+            with server.client() as client:
+                expect_equal(client.delete("/cse-in/node").rsc, 2002, "the AE")
+
+
+PAGE = """<!doctype html><title>page</title><script>
+const report = text => fetch('/report', {method: 'POST', body: text});
+const socket = new WebSocket('ws://127.0.0.1:%d/', ['oneM2M.json']), waiting = new Map();
+let number = 0;
+const ask = primitive => new Promise(resolve => {
+    const rqi = 'p' + ++number;
+    waiting.set(rqi, resolve);
+    socket.send(JSON.stringify({rqi, rvi: '3', fr: 'Cpage', ...primitive}));
+});
+socket.onmessage = event => {
+    const primitive = JSON.parse(event.data);
+    if ('rsc' in primitive) { waiting.get(primitive.rqi)(primitive); return; }
+    socket.send(JSON.stringify({rsc: 2000, rqi: primitive.rqi}));
+    report('notified ' + primitive.pc['m2m:sgn'].nev.rep['m2m:cin'].con + ' ' + socket.extensions);
+};
+socket.onopen = async () => {
+    const codes = [];
+    codes.push((await ask({op: 1, to: 'cse-in', ty: 2, pc: {'m2m:ae': {rn: 'page', api: 'Np', rr: true, srv: ['3']}}})).rsc);
+    codes.push((await ask({op: 1, to: 'cse-in/page', ty: 3, pc: {'m2m:cnt': {rn: 'c'}}})).rsc);
+    codes.push((await ask({op: 1, to: 'cse-in/page/c', ty: 23,
+                           pc: {'m2m:sub': {nu: ['cse-in/page'], enc: {net: [3]}, nct: 1}}})).rsc);
+    codes.push((await ask({op: 1, to: 'cse-in/page/c', ty: 4, pc: {'m2m:cin': {con: 'hello'}}})).rsc);
+    if (codes.join() !== '2001,2001,2001,2001') report('codes ' + codes);
+};
+socket.onerror = () => report('refused');
+</script>"""
+
+
+class PageServer(http.server.ThreadingHTTPServer):
+    """Serves a page, and keeps what it reports."""
+
+    daemon_threads = True
+
+    def __init__(self, ws_port):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.page = (PAGE % ws_port).encode()
+        self.reports, self.came = [], threading.Event()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        """GET is the page, POST a report."""
+
+        def do_GET(self):  # noqa: N802
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(self.server.page)))
+            self.end_headers()
+            self.wfile.write(self.server.page)
+
+        def do_POST(self):  # noqa: N802
+            self.server.reports.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(204)
+            self.end_headers()
+            self.server.came.set()
+
+        def log_message(self, *_):
+            pass
+
+
+def browse(page_server):
+    """What the page reports first, in a browser of its own."""
+    browser = shutil.which("chromium")
+    if not browser:
+        raise Skip("there is no chromium")
+    url = "http://127.0.0.1:%d/" % page_server.server_address[1]
+    serving = threading.Thread(target=page_server.serve_forever, daemon=True)
+    serving.start()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        arguments = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+        arguments += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+        arguments += ["--user-data-dir=" + profile, "--remote-debugging-port=0", url]
+        with open(os.devnull, "wb") as silence, peers.running(arguments, stdout=silence, stderr=silence, env=clean_environment()):
+            expect(page_server.came.wait(60), "the page reports nothing")
+    page_server.shutdown()
+    page_server.server_close()
+    return page_server.reports[0]
+
+
+@rule("a page in a browser registers, creates, subscribes and is notified; one of another origin is refused")
+def _():
+    ws_port = peers.free_port()
+    page_server = PageServer(ws_port)
+    origin = "http://127.0.0.1:%d" % page_server.server_address[1]
+    with serve(websocket__listen="127.0.0.1:%d" % ws_port, http__cors_origins=origin):
+        expect_equal(browse(page_server), "notified hello permessage-deflate", "the page")
+    page_server = PageServer(ws_port)
+    with serve(websocket__listen="127.0.0.1:%d" % ws_port, http__cors_origins=origin + "0"):
+        expect_equal(browse(page_server), "refused", "a page of another origin")
+
+
+@rule("tshark reads what goes over both ports as WebSocket, without a malformed packet")
+def _():
+    with serve() as server:
+        for port in (server.ws_port, server.port):
+            file = os.path.join(server.scratch, "packets-%d" % port)
+            with peers.Capture(file, port) as capture:
+                with WebSocket(port) as client:
+                    client.register("shark%d" % port)
+                    client.container("cse-in/shark%d" % port, "c")
+                    client.subscribe("cse-in/shark%d/c" % port, "cse-in/shark%d" % port)
+                    client.instance("cse-in/shark%d/c" % port, "x" * 70000)
+                    expect_equal(len(client.notified_content()), 70000, "the notification")
+                    client.send(frame(b"are you there", PING))
+                    client.must(2000, op=2, to="cse-in/shark%d" % port)
+                    client.send(frame(b"\x03\xe8", CLOSE))
+                    client.expect_close(1000)
+            capture.expect_well_formed("http", 2)
+            read = capture.decode("http", ("websocket.opcode",), "websocket")
+            opcodes = {opcode for row in read for opcode in row[0].split(",")}
+            expect({"1", "8", "9", "10"} <= opcodes, "opcodes: %s" % opcodes)
+
+
+main()
