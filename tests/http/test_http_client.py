@@ -251,7 +251,7 @@ def rule_a_slow_host_leaves_connections_for_the_others():
             assert one.serve().line.split()[1] == "/2"
             assert client.done().outcome == "answered"
             one.request()
-            one.reset()
+            one.send(b"no answer\r\n\r\n")
             assert client.done().outcome == "unreachable"
             client.send("s4", slow.base + "/4", content="{}")
             with slow.accept() as three:
