@@ -297,7 +297,7 @@ def _():
             answer = json.loads(client.read_message()[1])
             expect_equal(answer["rsc"], 4000, text)
             expect("m2m:dbg" in answer["pc"], answer)
-        for members in ({"op": 9}, {"op": "2"}, {"rcn": "x"}, {"foo": 1}, {"rqi": None}):
+        for members in ({"op": 9}, {"op": None}, {"op": "2"}, {"rcn": "x"}, {"foo": 1}, {"rqi": None}):
             client.send(frame(json.dumps({**{"op": 2, "to": "cse-in", "fr": "CAdmin", "rqi": "q", "rvi": "3"}, **members})))
             answer = json.loads(client.read_message()[1])
             expect_equal(answer["rsc"], 4000, members)
