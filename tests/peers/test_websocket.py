@@ -480,6 +480,27 @@ def _():
         expect(not first.notifications, "the verification went to the old registration's connection")
 
 
+@rule("the result of a non-blocking request comes over the connection")
+def _():
+    with serve() as server, server.connect() as device:
+        device.register("dev")
+        device.must(1002, op=2, to="cse-in/dev", rt={"rtv": 2})
+        response = device.notification()["pc"]["m2m:rsp"]
+        expect_equal((response["rsc"], response["pc"]["m2m:ae"]["rn"]), (2000, "dev"), "the result")
+        device.must(1001, op=2, to="cse-in/dev", rt={"rtv": 1})
+        device.post(op=2, to="cse-in/dev", rt={"rtv": 5})
+        device.must(2000, op=2, to="cse-in/dev")
+        expect(not device.answers and not device.notifications, "an answer to noResponse: %s" % device.answers)
+
+
+@rule("the CSEBase says where WebSockets are served")
+def _():
+    with Server(store_type="memory", settings={"websocket.listen": "127.0.0.1:%d" % peers.free_port()}) as server:
+        with server.client() as client:
+            points = client.get("/cse-in").resource["poa"]
+        expect_equal(points, ["ws://" + server.settings["websocket.listen"]], "pointOfAccess")
+
+
 @rule("a URL of others is no target over WebSocket")
 def _():
     with serve(notify__verify="no") as server, server.connect() as client:
@@ -553,7 +574,7 @@ def _():
 
 @rule("a server that stops answers what it has begun and says goodbye")
 def _():
-    server = serve().start()
+    server = serve(http__drain_timeout="3600").start()
     with server.connect() as client, server.connect() as device:
         device.register("dev")
         client.must(2000, **RETRIEVE)

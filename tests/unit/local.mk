@@ -80,3 +80,15 @@ check_PROGRAMS += test_guard
 TESTS += test_guard
 test_guard_SOURCES = tests/unit/test_guard.c
 test_guard_LDADD = libbindings.a libbase.a -lcmocka
+
+# connections of entities
+check_PROGRAMS += test_connected
+TESTS += test_connected
+test_connected_SOURCES = tests/unit/test_connected.c tests/fuzz/fuzz.c tests/fuzz/fuzz.h $(fuzz_cse)
+test_connected_LDADD = -lcmocka $(fuzz_link)
+if WITH_WEBSOCKET
+check_PROGRAMS += test_websocket_parts
+TESTS += test_websocket_parts
+endif
+test_websocket_parts_SOURCES = tests/unit/test_websocket_parts.c
+test_websocket_parts_LDADD = libbindings.a libbase.a -lcmocka -lz -lpthread
