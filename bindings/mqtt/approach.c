@@ -146,9 +146,14 @@ int approach_fd(const struct approach *approach)
 	return approach->event_fd;
 }
 
-const char *approach_failure(const struct approach *approach)
+const char *approach_failure(struct approach *approach)
 {
-	return approach->is_connected ? NULL : approach->why;
+	bool is_connected;
+
+	pthread_mutex_lock(&approach->lock);
+	is_connected = approach->is_connected;
+	pthread_mutex_unlock(&approach->lock);
+	return is_connected ? NULL : approach->why;
 }
 
 bool approach_end(struct approach *approach)

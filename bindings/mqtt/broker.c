@@ -1,5 +1,5 @@
-/* broker: see broker.h. libmosquitto's client on the loop: its socket is watched, its callbacks run within the reading
- * of it, and what they publish is written at the end of the round. */
+/* broker: see broker.h. libmosquitto's client on the loop: its socket is watched, what its callbacks tell is worked on
+ * after each packet, and what could not be written at once is when there is room. */
 #include "bindings/mqtt/broker.h"
 
 #include <errno.h>
@@ -118,7 +118,7 @@ static void keep_alive(struct timer *timer)
 
 static void ready(struct loop_fd *watch, uint32_t events);
 
-static void dialed(struct loop_fd *watched, uint32_t events)
+static void approached(struct loop_fd *watched, uint32_t events)
 {
 	struct broker *broker = container_of(watched, struct broker, watch);
 	const char *failure = approach_failure(broker->approach);
@@ -144,6 +144,13 @@ static void dialed(struct loop_fd *watched, uint32_t events)
 	loop_timer_set(broker->circle->loop, &broker->tick, TICK_US);
 }
 
+static void no_thread(struct timer *timer)
+{
+	lose(container_of(timer, struct broker, timer), "no thread to connect with");
+}
+
+static void make_client(struct broker *broker);
+
 static void begin(struct broker *broker)
 {
 	const struct approach_target target = {
@@ -155,16 +162,17 @@ static void begin(struct broker *broker)
 	};
 
 	loop_timer_cancel(broker->circle->loop, &broker->timer);
-	broker->approach = approach_start(broker->client, &target);
 	broker->state = BROKER_DIALING;
-	if (broker->approach && watch(broker, approach_fd(broker->approach), dialed) == 0)
+	broker->approach = approach_start(broker->client, &target);
+	if (broker->approach && watch(broker, approach_fd(broker->approach), approached) == 0)
 		return;
 	broker->watch.fd = -1;
 	if (broker->approach && !approach_end(broker->approach))
-		broker->client = NULL; /* the thread's */
+		make_client(broker); /* the thread keeps the one that it has */
 	broker->approach = NULL;
-	ASSERT(broker->client);
-	lose(broker, "no thread to connect with");
+	/* Whoever opens it does not hear of it from within. */
+	broker->timer.fire = no_thread;
+	loop_timer_set(broker->circle->loop, &broker->timer, 0);
 }
 
 static void try_again(struct timer *timer)
@@ -302,28 +310,48 @@ void broker_subscribe(struct broker *broker, const char *filter)
 	mark_dirty(broker);
 }
 
-/* ---- libmosquitto's callbacks ---- */
+/* ---- what libmosquitto tells of ---- */
+
+/* Its callbacks run under a lock of its own. What they tell is worked on when it is done with reading. */
+struct event {
+	struct list link;
+	enum { EVENT_CONNECTED, EVENT_ACKNOWLEDGED, EVENT_ARRIVED } what;
+	int mid;
+	struct arrival arrival; /* views of bytes, and of what libmosquitto has given away */
+	char *response_topic;
+	void *correlation;
+	char bytes[];
+};
+
+static struct event *add_event(struct broker *broker, size_t bytes)
+{
+	struct event *event = xmalloc(sizeof(*event) + bytes);
+
+	*event = (struct event){.what = EVENT_CONNECTED};
+	list_push(&broker->events, &event->link);
+	return event;
+}
+
+static void drop_event(struct event *event)
+{
+	list_remove(&event->link);
+	free(event->response_topic);
+	free(event->correlation);
+	free(event);
+}
 
 static void on_connect(struct mosquitto *client, void *arg, int code)
 {
 	struct broker *broker = arg;
 
 	(void)client;
-	broker->came = true;
-	if (code != 0) { /* libmosquitto closes the connection */
+	if (code == 0)
+		add_event(broker, 0)->what = EVENT_CONNECTED;
+	else /* libmosquitto closes the connection */
 		log_event(broker->circle->log, broker->failures || !broker->is_own ? LOG_DEBUG : LOG_ERROR,
 			  "the broker refuses the connection", "broker=%s:%u why=\"%s\"", broker->place.host,
 			  (unsigned)broker->place.port,
 			  broker->circle->is_version5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code));
-		return;
-	}
-	loop_timer_cancel(broker->circle->loop, &broker->timer);
-	broker->state = BROKER_UP;
-	log_event(broker->circle->log, LOG_INFO, "connected to the broker", "broker=%s:%u after=%u", broker->place.host,
-		  (unsigned)broker->place.port, broker->failures);
-	broker->failures = 0;
-	broker->circle->connected(broker);
-	send_kept(broker);
 }
 
 static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count, const int *granted)
@@ -332,7 +360,6 @@ static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count
 
 	(void)client;
 	(void)mid;
-	broker->came = true;
 	for (int i = 0; i < count; i++)
 		if (granted[i] >= 0x80)
 			log_event(broker->circle->log, LOG_ERROR, "the broker refuses a subscription", "broker=%s:%u",
@@ -341,10 +368,51 @@ static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count
 
 static void on_publish(struct mosquitto *client, void *arg, int mid)
 {
-	struct broker *broker = arg;
+	struct event *event = add_event(arg, 0);
 
 	(void)client;
-	broker->came = true;
+	event->what = EVENT_ACKNOWLEDGED;
+	event->mid = mid;
+}
+
+static void on_message(struct mosquitto *client, void *arg, const struct mosquitto_message *message,
+		       const mosquitto_property *properties)
+{
+	size_t topic_len = strlen(message->topic), payload_len = (size_t)message->payloadlen;
+	struct event *event = add_event(arg, topic_len + payload_len);
+	uint16_t len = 0;
+
+	(void)client;
+	event->what = EVENT_ARRIVED;
+	memcpy(event->bytes, message->topic, topic_len);
+	if (payload_len)
+		memcpy(event->bytes + topic_len, message->payload, payload_len);
+	event->arrival = (struct arrival){.topic = str_make(event->bytes, topic_len),
+					  .payload = str_make(event->bytes + topic_len, payload_len),
+					  .is_retained = message->retain};
+	if (properties) {
+		mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, &event->response_topic, false);
+		mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &event->correlation, &len,
+					       false);
+	}
+	if (event->response_topic)
+		event->arrival.response_topic = str_of(event->response_topic);
+	if (event->correlation)
+		event->arrival.correlation = str_make(event->correlation, len);
+}
+
+static void connected(struct broker *broker)
+{
+	loop_timer_cancel(broker->circle->loop, &broker->timer);
+	broker->state = BROKER_UP;
+	log_event(broker->circle->log, LOG_INFO, "connected to the broker", "broker=%s:%u after=%u", broker->place.host,
+		  (unsigned)broker->place.port, broker->failures);
+	broker->failures = 0;
+	broker->circle->connected(broker);
+}
+
+static void acknowledged(struct broker *broker, int mid)
+{
 	broker->in_flight -= broker->in_flight > 0;
 	list_each (item, &broker->unacknowledged) {
 		struct delivery *delivery = container_of(item, struct delivery, link);
@@ -353,38 +421,24 @@ static void on_publish(struct mosquitto *client, void *arg, int mid)
 			continue;
 		list_remove(item);
 		delivery->done(delivery);
-		break;
+		return;
 	}
-	send_kept(broker);
 }
 
-/* Properties are copies of libmosquitto's. */
-static void on_message(struct mosquitto *client, void *arg, const struct mosquitto_message *message,
-		       const mosquitto_property *properties)
+static void work_on_events(struct broker *broker)
 {
-	struct broker *broker = arg;
-	struct arrival arrival = {
-		.topic = str_of(message->topic),
-		.payload = str_make(message->payload ? message->payload : "", (size_t)message->payloadlen),
-		.is_retained = message->retain,
-	};
-	char *topic = NULL;
-	void *data = NULL;
-	uint16_t len = 0;
+	while (!list_empty(&broker->events)) {
+		struct event *event = container_of(broker->events.next, struct event, link);
 
-	(void)client;
-	broker->came = true;
-	if (properties) {
-		mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, &topic, false);
-		mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &data, &len, false);
+		if (event->what == EVENT_CONNECTED)
+			connected(broker);
+		else if (event->what == EVENT_ACKNOWLEDGED)
+			acknowledged(broker, event->mid);
+		else
+			broker->circle->received(broker, &event->arrival);
+		drop_event(event);
 	}
-	if (topic)
-		arrival.response_topic = str_of(topic);
-	if (data)
-		arrival.correlation = str_make(data, len);
-	broker->circle->received(broker, &arrival);
-	free(topic);
-	free(data);
+	send_kept(broker);
 }
 
 /* ---- reading and writing ---- */
@@ -414,16 +468,16 @@ static bool write_out(struct broker *broker)
 	return false;
 }
 
-/* A packet at a time, until nothing comes: what has come in together is worked on together. */
+/* Packets, until nothing comes: what has come in together is worked on together. */
 static int read_some(struct broker *broker)
 {
 	int status = MOSQ_ERR_SUCCESS;
+	bool came = true;
 
-	for (unsigned i = 0; i < READS_PER_TURN && status == MOSQ_ERR_SUCCESS; i++) {
-		broker->came = false;
+	for (unsigned i = 0; i < READS_PER_TURN && came && status == MOSQ_ERR_SUCCESS; i++) {
 		status = mosquitto_loop_read(broker->client, 1);
-		if (!broker->came || mosquitto_socket(broker->client) < 0)
-			break;
+		came = !list_empty(&broker->events) && mosquitto_socket(broker->client) >= 0;
+		work_on_events(broker);
 	}
 	return status;
 }
@@ -481,11 +535,11 @@ bool broker_is_flushed(const struct broker *broker)
 
 /* ---- opening and closing ---- */
 
-static void set_up(struct broker *broker, const char *client_id)
+static void make_client(struct broker *broker)
 {
 	const struct broker_circle *circle = broker->circle;
 
-	broker->client = mosquitto_new(client_id, !broker->is_own, broker);
+	broker->client = mosquitto_new(broker->client_id, !broker->is_own, broker);
 	if (!broker->client)
 		die_out_of_memory(0);
 	mosquitto_int_option(broker->client, MOSQ_OPT_PROTOCOL_VERSION,
@@ -509,7 +563,9 @@ void broker_open(struct broker *broker, struct broker_circle *circle, const stru
 	list_init(&broker->dirty);
 	list_init(&broker->kept);
 	list_init(&broker->unacknowledged);
-	set_up(broker, client_id);
+	list_init(&broker->events);
+	snprintf(broker->client_id, sizeof(broker->client_id), "%s", client_id);
+	make_client(broker);
 	begin(broker);
 }
 
@@ -546,6 +602,8 @@ void broker_close(struct broker *broker)
 	broker->approach = NULL;
 	broker->client = NULL;
 	broker->state = BROKER_DOWN;
+	while (!list_empty(&broker->events))
+		drop_event(container_of(broker->events.next, struct event, link));
 	while (!list_empty(&broker->kept))
 		drop(broker, container_of(broker->kept.next, struct kept, link));
 	while (!list_empty(&broker->unacknowledged))

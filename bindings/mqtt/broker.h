@@ -54,6 +54,7 @@ struct broker {
 	struct list link; /* the owner's */
 	struct broker_circle *circle;
 	struct place place;
+	char client_id[256];
 	bool is_own;	 /* of the configuration: it is tried for ever, and keeps the session */
 	bool is_trusted; /* its topics say truly who sends */
 	enum broker_state state;
@@ -62,7 +63,7 @@ struct broker {
 	struct loop_fd watch; /* of the approach, then of the connection; fd -1: not watched */
 	uint32_t watched;     /* events */
 	bool has_paused;      /* nothing is read: the CSE stops */
-	bool came;	      /* something was read in this turn */
+	struct list events;   /* what libmosquitto has told of in this turn */
 	struct timer timer;   /* for the next try, or for the broker's answer to CONNECT */
 	struct timer tick;    /* for keeping alive */
 	struct list dirty;    /* in the circle's */
