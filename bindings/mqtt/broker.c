@@ -2,6 +2,8 @@
  * after each packet, and what could not be written at once is when there is room. */
 #include "bindings/mqtt/broker.h"
 
+#include "bindings/mqtt/outbox.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <mqtt_protocol.h>
@@ -15,21 +17,11 @@
 
 enum {
 	READS_PER_TURN = 64,	/* packets, so that one broker does not keep the others waiting */
-	WINDOW = 100,		/* messages that libmosquitto has at once; it searches them one by one */
 	GREETING_US = 10000000, /* for the answer to CONNECT */
 	TICK_US = 1000000,	/* libmosquitto counts in seconds */
 	PAUSE_US = 1000000,	/* before the second try; doubled each time */
 	LONGEST_PAUSE_US = 60000000,
 	PARTING_MS = 200,
-	KEPT_OVERHEAD = 128, /* bytes that a message costs beside its own */
-};
-
-/* A message that waits for the connection or for room in the window. */
-struct kept {
-	struct list link;
-	struct delivery *delivery;
-	size_t topic_len, payload_len, correlation_len; /* correlation_len SIZE_MAX: none */
-	char bytes[];					/* topic with a NUL, payload, correlation */
 };
 
 /* ---- the socket ---- */
@@ -50,7 +42,7 @@ static int watch(struct broker *broker, int fd, void (*ready)(struct loop_fd *wa
 	return loop_watch(broker->circle->loop, &broker->watch, EPOLLIN);
 }
 
-static void mark_dirty(struct broker *broker)
+void broker_mark_dirty(struct broker *broker)
 {
 	list_remove(&broker->dirty);
 	list_push(&broker->circle->dirty, &broker->dirty);
@@ -186,128 +178,11 @@ void broker_try_now(struct broker *broker)
 		begin(broker);
 }
 
-/* ---- publishing ---- */
-
-static void drop(struct broker *broker, struct kept *kept)
-{
-	broker->kept_bytes -= kept->topic_len + kept->payload_len + KEPT_OVERHEAD;
-	list_remove(&kept->link);
-	free(kept);
-}
-
-static mosquitto_property *correlated(struct str correlation)
-{
-	mosquitto_property *properties = NULL;
-
-	if (correlation.ptr && mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA, correlation.ptr,
-							     (uint16_t)correlation.len) != MOSQ_ERR_SUCCESS)
-		die_out_of_memory(correlation.len);
-	return properties;
-}
-
-/* What libmosquitto has taken it keeps until it is acknowledged, over connections too. */
-static void hand_over(struct broker *broker, const char *topic, struct str payload, struct str correlation,
-		      struct delivery *delivery)
-{
-	mosquitto_property *properties = broker->circle->is_version5 ? correlated(correlation) : NULL;
-	int mid = 0;
-	int status;
-
-	if (delivery)
-		delivery->kept = NULL;
-	status = mosquitto_publish_v5(broker->client, &mid, topic, (int)payload.len, payload.ptr, 1, false, properties);
-
-	mosquitto_property_free_all(&properties);
-	if (status == MOSQ_ERR_INVAL || status == MOSQ_ERR_OVERSIZE_PACKET || status == MOSQ_ERR_PAYLOAD_SIZE ||
-	    status == MOSQ_ERR_MALFORMED_UTF8 || status == MOSQ_ERR_QOS_NOT_SUPPORTED) {
-		log_event(broker->circle->log, LOG_WARN, "message cannot be sent", "broker=%s:%u why=\"%s\"",
-			  broker->place.host, (unsigned)broker->place.port, mosquitto_strerror(status));
-		return;
-	}
-	broker->in_flight++;
-	mark_dirty(broker);
-	if (!delivery)
-		return;
-	delivery->mid = mid;
-	list_push(&broker->unacknowledged, &delivery->link);
-}
-
-static void send_kept(struct broker *broker)
-{
-	while (broker->state == BROKER_UP && broker->in_flight < WINDOW && !list_empty(&broker->kept)) {
-		struct kept *kept = container_of(broker->kept.next, struct kept, link);
-		const char *payload = kept->bytes + kept->topic_len + 1;
-		struct str correlation = {0};
-
-		if (kept->correlation_len != SIZE_MAX)
-			correlation = str_make(payload + kept->payload_len, kept->correlation_len);
-		hand_over(broker, kept->bytes, str_make(payload, kept->payload_len), correlation, kept->delivery);
-		drop(broker, kept);
-	}
-	if (list_empty(&broker->kept))
-		broker->has_overflowed = false;
-}
-
-static struct kept *keep(struct str topic, struct str payload, struct str correlation)
-{
-	struct kept *kept = xmalloc(sizeof(*kept) + topic.len + 1 + payload.len + correlation.len);
-	char *at = kept->bytes;
-
-	*kept = (struct kept){.topic_len = topic.len,
-			      .payload_len = payload.len,
-			      .correlation_len = correlation.ptr ? correlation.len : SIZE_MAX};
-	memcpy(at, topic.ptr, topic.len);
-	at[topic.len] = '\0';
-	at += topic.len + 1;
-	if (payload.len)
-		memcpy(at, payload.ptr, payload.len);
-	if (correlation.len)
-		memcpy(at + payload.len, correlation.ptr, correlation.len);
-	return kept;
-}
-
-static int refuse(struct broker *broker)
-{
-	if (!broker->has_overflowed)
-		log_event(broker->circle->log, LOG_WARN, "more waits for the broker than is kept, messages are dropped",
-			  "broker=%s:%u", broker->place.host, (unsigned)broker->place.port);
-	broker->has_overflowed = true;
-	return ERROR_LIMIT;
-}
-
-int broker_publish(struct broker *broker, struct str topic, struct str payload, struct str correlation,
-		   struct delivery *delivery)
-{
-	size_t size = topic.len + payload.len + KEPT_OVERHEAD;
-	struct kept *kept;
-
-	if (!broker->client || size > broker->circle->most_kept - broker->kept_bytes)
-		return refuse(broker);
-	kept = keep(topic, payload, correlation);
-	kept->delivery = delivery;
-	if (delivery) {
-		list_init(&delivery->link);
-		delivery->kept = kept;
-	}
-	broker->kept_bytes += size;
-	list_push(&broker->kept, &kept->link);
-	send_kept(broker);
-	return 0;
-}
-
-void delivery_cancel(struct broker *broker, struct delivery *delivery)
-{
-	list_remove(&delivery->link);
-	if (delivery->kept)
-		drop(broker, delivery->kept);
-	delivery->kept = NULL;
-}
-
 void broker_subscribe(struct broker *broker, const char *filter)
 {
 	/* A failure is that of the connection, which is seen where it is read. */
 	(void)mosquitto_subscribe(broker->client, NULL, filter, 1);
-	mark_dirty(broker);
+	broker_mark_dirty(broker);
 }
 
 /* ---- what libmosquitto tells of ---- */
@@ -411,20 +286,6 @@ static void connected(struct broker *broker)
 	broker->circle->connected(broker);
 }
 
-static void acknowledged(struct broker *broker, int mid)
-{
-	broker->in_flight -= broker->in_flight > 0;
-	list_each (item, &broker->unacknowledged) {
-		struct delivery *delivery = container_of(item, struct delivery, link);
-
-		if (delivery->mid != mid)
-			continue;
-		list_remove(item);
-		delivery->done(delivery);
-		return;
-	}
-}
-
 static void work_on_events(struct broker *broker)
 {
 	while (!list_empty(&broker->events)) {
@@ -433,12 +294,12 @@ static void work_on_events(struct broker *broker)
 		if (event->what == EVENT_CONNECTED)
 			connected(broker);
 		else if (event->what == EVENT_ACKNOWLEDGED)
-			acknowledged(broker, event->mid);
+			outbox_acknowledged(broker, event->mid);
 		else
 			broker->circle->received(broker, &event->arrival);
 		drop_event(event);
 	}
-	send_kept(broker);
+	outbox_send(broker);
 }
 
 /* ---- reading and writing ---- */
@@ -505,7 +366,7 @@ static void ready(struct loop_fd *watched, uint32_t events)
 	}
 	acknowledge(broker);
 	if (events & EPOLLOUT)
-		mark_dirty(broker);
+		broker_mark_dirty(broker);
 }
 
 static void flush(struct loop_hook *hook)
@@ -525,7 +386,7 @@ void broker_pause(struct broker *broker)
 {
 	broker->has_paused = true;
 	if (is_connected(broker))
-		mark_dirty(broker);
+		broker_mark_dirty(broker);
 }
 
 bool broker_is_flushed(const struct broker *broker)
@@ -544,7 +405,7 @@ static void make_client(struct broker *broker)
 		die_out_of_memory(0);
 	mosquitto_int_option(broker->client, MOSQ_OPT_PROTOCOL_VERSION,
 			     circle->is_version5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
-	mosquitto_int_option(broker->client, MOSQ_OPT_SEND_MAXIMUM, WINDOW);
+	mosquitto_int_option(broker->client, MOSQ_OPT_SEND_MAXIMUM, OUTBOX_WINDOW);
 	mosquitto_int_option(broker->client, MOSQ_OPT_TCP_NODELAY, 1);
 	if (circle->username && broker->is_own)
 		mosquitto_username_pw_set(broker->client, circle->username, circle->password);
@@ -604,10 +465,7 @@ void broker_close(struct broker *broker)
 	broker->state = BROKER_DOWN;
 	while (!list_empty(&broker->events))
 		drop_event(container_of(broker->events.next, struct event, link));
-	while (!list_empty(&broker->kept))
-		drop(broker, container_of(broker->kept.next, struct kept, link));
-	while (!list_empty(&broker->unacknowledged))
-		list_remove(broker->unacknowledged.next);
+	outbox_clear(broker);
 }
 
 void circle_init(struct broker_circle *circle, struct loop *loop, struct log *log)

@@ -75,30 +75,16 @@ struct broker {
 	bool has_overflowed;	    /* it was logged */
 };
 
-/* A message whose arrival at the broker somebody waits for; lives in its owner's struct. */
-struct delivery {
-	struct list link;
-	struct kept *kept; /* while it waits */
-	int mid;
-	/* The broker has it. */
-	void (*done)(struct delivery *delivery);
-};
-
 /* place and client_id stay the caller's but for what is copied. The first try begins at once. */
 void broker_open(struct broker *broker, struct broker_circle *circle, const struct place *place, const char *client_id,
 		 bool is_own);
 /* Says good-bye; nothing of the circle is called any more. What is still to be written is, for a moment at most. */
 void broker_close(struct broker *broker);
 
-/* At QoS 1, never retained. correlation: MQTT 5; ptr NULL: none. delivery: NULL, or told once the broker has it. 0, or
- * ERROR_LIMIT: more waits already than is kept, and this is dropped. */
-WARN_UNUSED int broker_publish(struct broker *broker, struct str topic, struct str payload, struct str correlation,
-			       struct delivery *delivery);
-/* Nobody waits any more; what was not sent so far will not be. Harmless if it was done. */
-void delivery_cancel(struct broker *broker, struct delivery *delivery);
-
 /* A filter at QoS 1; only while it is up. */
 void broker_subscribe(struct broker *broker, const char *filter);
+/* At the end of the round, what there is is written. */
+void broker_mark_dirty(struct broker *broker);
 /* Reads nothing more: what others send waits at the broker. */
 void broker_pause(struct broker *broker);
 /* Everything was handed to the kernel? */

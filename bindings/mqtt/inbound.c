@@ -20,7 +20,7 @@ struct exchange {
 static void publish_answer(const struct exchange *exchange, struct str answer)
 {
 	if (exchange->topic.ptr && answer.len)
-		(void)!broker_publish(&exchange->uplink->broker, exchange->topic, answer, exchange->correlation, NULL);
+		(void)!outbox_publish(&exchange->uplink->broker, exchange->topic, answer, exchange->correlation, NULL);
 }
 
 static void reply(struct request *req, void *arg)
