@@ -463,8 +463,8 @@ void broker_close(struct broker *broker)
 	broker->approach = NULL;
 	broker->client = NULL;
 	broker->state = BROKER_DOWN;
-	while (!list_empty(&broker->events))
-		drop_event(container_of(broker->events.next, struct event, link));
+	list_each (item, &broker->events)
+		drop_event(container_of(item, struct event, link));
 	outbox_clear(broker);
 }
 

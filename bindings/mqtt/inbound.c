@@ -295,9 +295,9 @@ static void device_message_came(struct uplink *uplink, struct rule *rule, const 
 
 /* ---- messages ---- */
 
-static bool find_topic(const struct uplink *uplink, struct str text, struct topic *topic)
+static bool find_topic(struct uplink *uplink, struct str text, struct topic *topic)
 {
-	list_each (item, (struct list *)(uintptr_t)&uplink->prefixes) {
+	list_each (item, &uplink->prefixes) {
 		const struct prefix *prefix = container_of(item, struct prefix, link);
 
 		if (topic_parse(str_make(prefix->text, prefix->len), text, topic))
@@ -337,7 +337,7 @@ void inbound_received(struct broker *broker, const struct arrival *arrival)
 }
 
 /* TS-0010 6.4.5 and 6.5.4; on Mcc' by the absolute identifier as well. */
-static void subscribe_to_requests(const struct uplink *uplink, struct str level)
+static void subscribe_to_requests(struct uplink *uplink, struct str level)
 {
 	static const char *const kinds[] = {"req", "reg_req"};
 	struct str prefix = uplink->broker.place.path;
@@ -347,7 +347,7 @@ static void subscribe_to_requests(const struct uplink *uplink, struct str level)
 		strbuf_clear(&filter);
 		strbuf_addf(&filter, "%.*s/oneM2M/%s/+/%.*s/#", STR_ARG(prefix), kinds[i], STR_ARG(level));
 		strbuf_add_char(&filter, '\0');
-		broker_subscribe((struct broker *)(uintptr_t)&uplink->broker, filter.ptr);
+		broker_subscribe(&uplink->broker, filter.ptr);
 	}
 	strbuf_finish(&filter);
 }

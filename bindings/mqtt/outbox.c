@@ -82,7 +82,8 @@ static struct kept *keep(struct str topic, struct str payload, struct str correl
 	*kept = (struct kept){.topic_len = topic.len,
 			      .payload_len = payload.len,
 			      .correlation_len = correlation.ptr ? correlation.len : SIZE_MAX};
-	memcpy(at, topic.ptr, topic.len);
+	if (topic.len)
+		memcpy(at, topic.ptr, topic.len);
 	at[topic.len] = '\0';
 	at += topic.len + 1;
 	if (payload.len)
@@ -145,8 +146,8 @@ void outbox_acknowledged(struct broker *broker, int mid)
 
 void outbox_clear(struct broker *broker)
 {
-	while (!list_empty(&broker->kept))
-		drop(broker, container_of(broker->kept.next, struct kept, link));
-	while (!list_empty(&broker->unacknowledged))
-		list_remove(broker->unacknowledged.next);
+	list_each (item, &broker->kept)
+		drop(broker, container_of(item, struct kept, link));
+	list_each (item, &broker->unacknowledged)
+		list_remove(item);
 }

@@ -615,12 +615,15 @@ def _():
             meter.must(2001, CREATE, "cse-in/meter", {"m2m:cnt": {"rn": "c"}}, 3)
             sub = {"m2m:sub": {"rn": "s", "nu": [other.url + "/alarms/c"], "enc": {"net": [3]}}}
             meter.must(2001, CREATE, "cse-in/meter/c", sub, 23)
+            session = ("-i", "alarm-session", "-c")
+            with Listener(other, "alarms/c", options=session):
+                pass
             other.stop()
             started = time.monotonic()
             meter.must(2001, CREATE, "cse-in/meter/c", {"m2m:cin": {"con": "patient"}}, 4)
             expect(time.monotonic() - started < 5, "the CREATE waited")
             other.start()
-            with Listener(other, "alarms/c") as notified:
+            with Listener(other, "alarms/c", options=session) as notified:
                 expect(b"patient" in notified.take(30)[1], "notification")
 
 
