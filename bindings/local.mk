@@ -49,6 +49,7 @@ libbindings_a_SOURCES += \
 	bindings/mqtt/inbound.c \
 	bindings/mqtt/mqtt.c bindings/mqtt/mqtt.h \
 	bindings/mqtt/outbound.c \
+	bindings/mqtt/outbox.c bindings/mqtt/outbox.h \
 	bindings/mqtt/rules.c bindings/mqtt/rules.h \
 	bindings/mqtt/topic.c bindings/mqtt/topic.h
 endif

@@ -141,8 +141,10 @@ static void match(struct str filter, struct str topic, struct str found[WILD_CAR
 /* Only what a resource's name may be made of goes into an address (TS-0001 table 7.2-1); # may bring several. */
 static bool is_address(struct str text)
 {
+	static const struct str marks = {"-._~/", 5};
+
 	for (size_t i = 0; i < text.len; i++)
-		if (!isalnum((unsigned char)text.ptr[i]) && !memchr("-._~/", text.ptr[i], 5))
+		if (!isalnum((unsigned char)text.ptr[i]) && !memchr(marks.ptr, text.ptr[i], marks.len))
 			return false;
 	return text.len > 0 && text.ptr[0] != '/' && text.ptr[text.len - 1] != '/' &&
 	       !memmem(text.ptr, text.len, "//", 2);
