@@ -53,6 +53,7 @@ libbindings_a_SOURCES += \
 	bindings/mqtt/inbound.c \
 	bindings/mqtt/mqtt.c bindings/mqtt/mqtt.h \
 	bindings/mqtt/outbound.c \
+	bindings/mqtt/outbox.c bindings/mqtt/outbox.h \
 	bindings/mqtt/rules.c bindings/mqtt/rules.h \
 	bindings/mqtt/topic.c bindings/mqtt/topic.h
 endif
@@ -60,9 +61,11 @@ endif
 if WITH_WEBSOCKET
 libbindings_a_SOURCES += \
 	bindings/websocket/session.c bindings/websocket/session.h \
+	bindings/websocket/deflation.c bindings/websocket/deflation.h \
 	bindings/websocket/frames.c bindings/websocket/frames.h \
 	bindings/websocket/guest.c bindings/websocket/guest.h \
 	bindings/websocket/handshake.c bindings/websocket/handshake.h \
+	bindings/websocket/patience.c bindings/websocket/patience.h \
 	bindings/websocket/registree.c bindings/websocket/registree.h \
 	bindings/websocket/stream.c bindings/websocket/stream.h \
 	bindings/websocket/websocket.c bindings/websocket/websocket.h

@@ -136,9 +136,10 @@ static bool is_broker(struct str text)
 
 	if (str_starts(text, STR("mqtt://")))
 		rest = str_from(text, strlen("mqtt://"));
+	if (memmem(rest.ptr, rest.len, "://", 3) || memchr(rest.ptr, ' ', rest.len))
+		return false;
 	rest = str_split(&rest, '/');
-	return rest.len > 0 && !memmem(rest.ptr, rest.len, "//", 2) && !memchr(rest.ptr, '@', rest.len) &&
-	       !memchr(text.ptr, ' ', text.len);
+	return rest.len > 0 && !memchr(rest.ptr, '@', rest.len);
 }
 
 static bool is_broker_list(struct str text)

@@ -1,5 +1,6 @@
 /* <pollingChannel> and <pollingChannelURI>: TS-0004 7.4.21, 7.4.22. The owner is the entity of the registration that
  * the channel is below; only it may touch the one and poll the other. */
+#include "cse/core/binding.h"
 #include "cse/core/channel.h"
 
 #include "resources/virtuals.h"
@@ -45,6 +46,7 @@ static enum rsc create(struct request *req, struct resource *parent, struct draf
 	list_each (item, &parent->children)
 		if (container_of(item, struct resource, siblings)->type == draft->type)
 			return req_fail(req, RSC_BAD_REQUEST, "<pollingChannel>: there is one here already");
+	cse_reached(req->cse, parent->key); /* by the end of the round there is the channel */
 	return RSC_NONE;
 }
 

@@ -146,9 +146,14 @@ int approach_fd(const struct approach *approach)
 	return approach->event_fd;
 }
 
-const char *approach_failure(const struct approach *approach)
+const char *approach_failure(struct approach *approach)
 {
-	return approach->is_connected ? NULL : approach->why;
+	const char *why;
+
+	pthread_mutex_lock(&approach->lock); /* what the thread wrote before the descriptor could be read */
+	why = approach->is_connected ? NULL : approach->why;
+	pthread_mutex_unlock(&approach->lock);
+	return why;
 }
 
 bool approach_end(struct approach *approach)

@@ -22,7 +22,7 @@ struct approach *approach_start(struct mosquitto *client, const struct approach_
 /* Readable once it has come to an end. */
 int approach_fd(const struct approach *approach);
 /* The end: NULL if it is connected and CONNECT is sent, else why not. Valid until approach_end. */
-const char *approach_failure(const struct approach *approach);
+const char *approach_failure(struct approach *approach);
 /* Forgets it. True: it had come to an end, and the client is the caller's again. False: it goes on by itself, and ends
  * with its client. */
 bool approach_end(struct approach *approach);

@@ -1,6 +1,8 @@
-/* broker: see broker.h. libmosquitto's client on the loop: its socket is watched, its callbacks run within the reading
- * of it, and what they publish is written at the end of the round. */
+/* broker: see broker.h. libmosquitto's client on the loop: its socket is watched, what its callbacks tell is worked on
+ * after each packet, and what could not be written at once is when there is room. */
 #include "bindings/mqtt/broker.h"
+
+#include "bindings/mqtt/outbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,21 +17,11 @@
 
 enum {
 	READS_PER_TURN = 64,	/* packets, so that one broker does not keep the others waiting */
-	WINDOW = 100,		/* messages that libmosquitto has at once; it searches them one by one */
 	GREETING_US = 10000000, /* for the answer to CONNECT */
 	TICK_US = 1000000,	/* libmosquitto counts in seconds */
 	PAUSE_US = 1000000,	/* before the second try; doubled each time */
 	LONGEST_PAUSE_US = 60000000,
 	PARTING_MS = 200,
-	KEPT_OVERHEAD = 128, /* bytes that a message costs beside its own */
-};
-
-/* A message that waits for the connection or for room in the window. */
-struct kept {
-	struct list link;
-	struct delivery *delivery;
-	size_t topic_len, payload_len, correlation_len; /* correlation_len SIZE_MAX: none */
-	char bytes[];					/* topic with a NUL, payload, correlation */
 };
 
 /* ---- the socket ---- */
@@ -50,7 +42,7 @@ static int watch(struct broker *broker, int fd, void (*ready)(struct loop_fd *wa
 	return loop_watch(broker->circle->loop, &broker->watch, EPOLLIN);
 }
 
-static void mark_dirty(struct broker *broker)
+void broker_mark_dirty(struct broker *broker)
 {
 	list_remove(&broker->dirty);
 	list_push(&broker->circle->dirty, &broker->dirty);
@@ -118,7 +110,7 @@ static void keep_alive(struct timer *timer)
 
 static void ready(struct loop_fd *watch, uint32_t events);
 
-static void dialed(struct loop_fd *watched, uint32_t events)
+static void approached(struct loop_fd *watched, uint32_t events)
 {
 	struct broker *broker = container_of(watched, struct broker, watch);
 	const char *failure = approach_failure(broker->approach);
@@ -144,6 +136,13 @@ static void dialed(struct loop_fd *watched, uint32_t events)
 	loop_timer_set(broker->circle->loop, &broker->tick, TICK_US);
 }
 
+static void no_thread(struct timer *timer)
+{
+	lose(container_of(timer, struct broker, timer), "no thread to connect with");
+}
+
+static void make_client(struct broker *broker);
+
 static void begin(struct broker *broker)
 {
 	const struct approach_target target = {
@@ -155,16 +154,17 @@ static void begin(struct broker *broker)
 	};
 
 	loop_timer_cancel(broker->circle->loop, &broker->timer);
-	broker->approach = approach_start(broker->client, &target);
 	broker->state = BROKER_DIALING;
-	if (broker->approach && watch(broker, approach_fd(broker->approach), dialed) == 0)
+	broker->approach = approach_start(broker->client, &target);
+	if (broker->approach && watch(broker, approach_fd(broker->approach), approached) == 0)
 		return;
 	broker->watch.fd = -1;
 	if (broker->approach && !approach_end(broker->approach))
-		broker->client = NULL; /* the thread's */
+		make_client(broker); /* the thread keeps the one that it has */
 	broker->approach = NULL;
-	ASSERT(broker->client);
-	lose(broker, "no thread to connect with");
+	/* Whoever opens it does not hear of it from within. */
+	broker->timer.fire = no_thread;
+	loop_timer_set(broker->circle->loop, &broker->timer, 0);
 }
 
 static void try_again(struct timer *timer)
@@ -178,152 +178,55 @@ void broker_try_now(struct broker *broker)
 		begin(broker);
 }
 
-/* ---- publishing ---- */
-
-static void drop(struct broker *broker, struct kept *kept)
-{
-	broker->kept_bytes -= kept->topic_len + kept->payload_len + KEPT_OVERHEAD;
-	list_remove(&kept->link);
-	free(kept);
-}
-
-static mosquitto_property *correlated(struct str correlation)
-{
-	mosquitto_property *properties = NULL;
-
-	if (correlation.ptr && mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA, correlation.ptr,
-							     (uint16_t)correlation.len) != MOSQ_ERR_SUCCESS)
-		die_out_of_memory(correlation.len);
-	return properties;
-}
-
-/* What libmosquitto has taken it keeps until it is acknowledged, over connections too. */
-static void hand_over(struct broker *broker, const char *topic, struct str payload, struct str correlation,
-		      struct delivery *delivery)
-{
-	mosquitto_property *properties = broker->circle->is_version5 ? correlated(correlation) : NULL;
-	int mid = 0;
-	int status;
-
-	if (delivery)
-		delivery->kept = NULL;
-	status = mosquitto_publish_v5(broker->client, &mid, topic, (int)payload.len, payload.ptr, 1, false, properties);
-
-	mosquitto_property_free_all(&properties);
-	if (status == MOSQ_ERR_INVAL || status == MOSQ_ERR_OVERSIZE_PACKET || status == MOSQ_ERR_PAYLOAD_SIZE ||
-	    status == MOSQ_ERR_MALFORMED_UTF8 || status == MOSQ_ERR_QOS_NOT_SUPPORTED) {
-		log_event(broker->circle->log, LOG_WARN, "message cannot be sent", "broker=%s:%u why=\"%s\"",
-			  broker->place.host, (unsigned)broker->place.port, mosquitto_strerror(status));
-		return;
-	}
-	broker->in_flight++;
-	mark_dirty(broker);
-	if (!delivery)
-		return;
-	delivery->mid = mid;
-	list_push(&broker->unacknowledged, &delivery->link);
-}
-
-static void send_kept(struct broker *broker)
-{
-	while (broker->state == BROKER_UP && broker->in_flight < WINDOW && !list_empty(&broker->kept)) {
-		struct kept *kept = container_of(broker->kept.next, struct kept, link);
-		const char *payload = kept->bytes + kept->topic_len + 1;
-		struct str correlation = {0};
-
-		if (kept->correlation_len != SIZE_MAX)
-			correlation = str_make(payload + kept->payload_len, kept->correlation_len);
-		hand_over(broker, kept->bytes, str_make(payload, kept->payload_len), correlation, kept->delivery);
-		drop(broker, kept);
-	}
-	if (list_empty(&broker->kept))
-		broker->has_overflowed = false;
-}
-
-static struct kept *keep(struct str topic, struct str payload, struct str correlation)
-{
-	struct kept *kept = xmalloc(sizeof(*kept) + topic.len + 1 + payload.len + correlation.len);
-	char *at = kept->bytes;
-
-	*kept = (struct kept){.topic_len = topic.len,
-			      .payload_len = payload.len,
-			      .correlation_len = correlation.ptr ? correlation.len : SIZE_MAX};
-	memcpy(at, topic.ptr, topic.len);
-	at[topic.len] = '\0';
-	at += topic.len + 1;
-	if (payload.len)
-		memcpy(at, payload.ptr, payload.len);
-	if (correlation.len)
-		memcpy(at + payload.len, correlation.ptr, correlation.len);
-	return kept;
-}
-
-static int refuse(struct broker *broker)
-{
-	if (!broker->has_overflowed)
-		log_event(broker->circle->log, LOG_WARN, "more waits for the broker than is kept, messages are dropped",
-			  "broker=%s:%u", broker->place.host, (unsigned)broker->place.port);
-	broker->has_overflowed = true;
-	return ERROR_LIMIT;
-}
-
-int broker_publish(struct broker *broker, struct str topic, struct str payload, struct str correlation,
-		   struct delivery *delivery)
-{
-	size_t size = topic.len + payload.len + KEPT_OVERHEAD;
-	struct kept *kept;
-
-	if (!broker->client || size > broker->circle->most_kept - broker->kept_bytes)
-		return refuse(broker);
-	kept = keep(topic, payload, correlation);
-	kept->delivery = delivery;
-	if (delivery) {
-		list_init(&delivery->link);
-		delivery->kept = kept;
-	}
-	broker->kept_bytes += size;
-	list_push(&broker->kept, &kept->link);
-	send_kept(broker);
-	return 0;
-}
-
-void delivery_cancel(struct broker *broker, struct delivery *delivery)
-{
-	list_remove(&delivery->link);
-	if (delivery->kept)
-		drop(broker, delivery->kept);
-	delivery->kept = NULL;
-}
-
 void broker_subscribe(struct broker *broker, const char *filter)
 {
 	/* A failure is that of the connection, which is seen where it is read. */
 	(void)mosquitto_subscribe(broker->client, NULL, filter, 1);
-	mark_dirty(broker);
+	broker_mark_dirty(broker);
 }
 
-/* ---- libmosquitto's callbacks ---- */
+/* ---- what libmosquitto tells of ---- */
+
+/* Its callbacks run under a lock of its own. What they tell is worked on when it is done with reading. */
+struct event {
+	struct list link;
+	enum { EVENT_CONNECTED, EVENT_ACKNOWLEDGED, EVENT_ARRIVED } what;
+	int mid;
+	struct arrival arrival; /* views of bytes, and of what libmosquitto has given away */
+	char *response_topic;
+	void *correlation;
+	char bytes[];
+};
+
+static struct event *add_event(struct broker *broker, size_t bytes)
+{
+	struct event *event = xmalloc(sizeof(*event) + bytes);
+
+	*event = (struct event){.what = EVENT_CONNECTED};
+	list_push(&broker->events, &event->link);
+	return event;
+}
+
+static void drop_event(struct event *event)
+{
+	list_remove(&event->link);
+	free(event->response_topic);
+	free(event->correlation);
+	free(event);
+}
 
 static void on_connect(struct mosquitto *client, void *arg, int code)
 {
 	struct broker *broker = arg;
 
 	(void)client;
-	broker->came = true;
-	if (code != 0) { /* libmosquitto closes the connection */
+	if (code == 0)
+		add_event(broker, 0)->what = EVENT_CONNECTED;
+	else /* libmosquitto closes the connection */
 		log_event(broker->circle->log, broker->failures || !broker->is_own ? LOG_DEBUG : LOG_ERROR,
 			  "the broker refuses the connection", "broker=%s:%u why=\"%s\"", broker->place.host,
 			  (unsigned)broker->place.port,
 			  broker->circle->is_version5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code));
-		return;
-	}
-	loop_timer_cancel(broker->circle->loop, &broker->timer);
-	broker->state = BROKER_UP;
-	log_event(broker->circle->log, LOG_INFO, "connected to the broker", "broker=%s:%u after=%u", broker->place.host,
-		  (unsigned)broker->place.port, broker->failures);
-	broker->failures = 0;
-	broker->circle->connected(broker);
-	send_kept(broker);
 }
 
 static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count, const int *granted)
@@ -332,7 +235,6 @@ static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count
 
 	(void)client;
 	(void)mid;
-	broker->came = true;
 	for (int i = 0; i < count; i++)
 		if (granted[i] >= 0x80)
 			log_event(broker->circle->log, LOG_ERROR, "the broker refuses a subscription", "broker=%s:%u",
@@ -341,50 +243,63 @@ static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count
 
 static void on_publish(struct mosquitto *client, void *arg, int mid)
 {
-	struct broker *broker = arg;
+	struct event *event = add_event(arg, 0);
 
 	(void)client;
-	broker->came = true;
-	broker->in_flight -= broker->in_flight > 0;
-	list_each (item, &broker->unacknowledged) {
-		struct delivery *delivery = container_of(item, struct delivery, link);
-
-		if (delivery->mid != mid)
-			continue;
-		list_remove(item);
-		delivery->done(delivery);
-		break;
-	}
-	send_kept(broker);
+	event->what = EVENT_ACKNOWLEDGED;
+	event->mid = mid;
 }
 
-/* Properties are copies of libmosquitto's. */
 static void on_message(struct mosquitto *client, void *arg, const struct mosquitto_message *message,
 		       const mosquitto_property *properties)
 {
-	struct broker *broker = arg;
-	struct arrival arrival = {
-		.topic = str_of(message->topic),
-		.payload = str_make(message->payload ? message->payload : "", (size_t)message->payloadlen),
-		.is_retained = message->retain,
-	};
-	char *topic = NULL;
-	void *data = NULL;
+	size_t topic_len = strlen(message->topic), payload_len = (size_t)message->payloadlen;
+	struct event *event = add_event(arg, topic_len + payload_len);
 	uint16_t len = 0;
 
 	(void)client;
-	broker->came = true;
+	event->what = EVENT_ARRIVED;
+	memcpy(event->bytes, message->topic, topic_len);
+	if (payload_len)
+		memcpy(event->bytes + topic_len, message->payload, payload_len);
+	event->arrival = (struct arrival){.topic = str_make(event->bytes, topic_len),
+					  .payload = str_make(event->bytes + topic_len, payload_len),
+					  .is_retained = message->retain};
 	if (properties) {
-		mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, &topic, false);
-		mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &data, &len, false);
+		mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, &event->response_topic, false);
+		mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &event->correlation, &len,
+					       false);
 	}
-	if (topic)
-		arrival.response_topic = str_of(topic);
-	if (data)
-		arrival.correlation = str_make(data, len);
-	broker->circle->received(broker, &arrival);
-	free(topic);
-	free(data);
+	if (event->response_topic)
+		event->arrival.response_topic = str_of(event->response_topic);
+	if (event->correlation)
+		event->arrival.correlation = str_make(event->correlation, len);
+}
+
+static void connected(struct broker *broker)
+{
+	loop_timer_cancel(broker->circle->loop, &broker->timer);
+	broker->state = BROKER_UP;
+	log_event(broker->circle->log, LOG_INFO, "connected to the broker", "broker=%s:%u after=%u", broker->place.host,
+		  (unsigned)broker->place.port, broker->failures);
+	broker->failures = 0;
+	broker->circle->connected(broker);
+}
+
+static void work_on_events(struct broker *broker)
+{
+	while (!list_empty(&broker->events)) {
+		struct event *event = container_of(broker->events.next, struct event, link);
+
+		if (event->what == EVENT_CONNECTED)
+			connected(broker);
+		else if (event->what == EVENT_ACKNOWLEDGED)
+			outbox_acknowledged(broker, event->mid);
+		else
+			broker->circle->received(broker, &event->arrival);
+		drop_event(event);
+	}
+	outbox_send(broker);
 }
 
 /* ---- reading and writing ---- */
@@ -414,16 +329,16 @@ static bool write_out(struct broker *broker)
 	return false;
 }
 
-/* A packet at a time, until nothing comes: what has come in together is worked on together. */
+/* Packets, until nothing comes: what has come in together is worked on together. */
 static int read_some(struct broker *broker)
 {
 	int status = MOSQ_ERR_SUCCESS;
+	bool came = true;
 
-	for (unsigned i = 0; i < READS_PER_TURN && status == MOSQ_ERR_SUCCESS; i++) {
-		broker->came = false;
+	for (unsigned i = 0; i < READS_PER_TURN && came && status == MOSQ_ERR_SUCCESS; i++) {
 		status = mosquitto_loop_read(broker->client, 1);
-		if (!broker->came || mosquitto_socket(broker->client) < 0)
-			break;
+		came = !list_empty(&broker->events) && mosquitto_socket(broker->client) >= 0;
+		work_on_events(broker);
 	}
 	return status;
 }
@@ -451,7 +366,7 @@ static void ready(struct loop_fd *watched, uint32_t events)
 	}
 	acknowledge(broker);
 	if (events & EPOLLOUT)
-		mark_dirty(broker);
+		broker_mark_dirty(broker);
 }
 
 static void flush(struct loop_hook *hook)
@@ -471,7 +386,7 @@ void broker_pause(struct broker *broker)
 {
 	broker->has_paused = true;
 	if (is_connected(broker))
-		mark_dirty(broker);
+		broker_mark_dirty(broker);
 }
 
 bool broker_is_flushed(const struct broker *broker)
@@ -481,16 +396,16 @@ bool broker_is_flushed(const struct broker *broker)
 
 /* ---- opening and closing ---- */
 
-static void set_up(struct broker *broker, const char *client_id)
+static void make_client(struct broker *broker)
 {
 	const struct broker_circle *circle = broker->circle;
 
-	broker->client = mosquitto_new(client_id, !broker->is_own, broker);
+	broker->client = mosquitto_new(broker->client_id, !broker->is_own, broker);
 	if (!broker->client)
 		die_out_of_memory(0);
 	mosquitto_int_option(broker->client, MOSQ_OPT_PROTOCOL_VERSION,
 			     circle->is_version5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
-	mosquitto_int_option(broker->client, MOSQ_OPT_SEND_MAXIMUM, WINDOW);
+	mosquitto_int_option(broker->client, MOSQ_OPT_SEND_MAXIMUM, OUTBOX_WINDOW);
 	mosquitto_int_option(broker->client, MOSQ_OPT_TCP_NODELAY, 1);
 	if (circle->username && broker->is_own)
 		mosquitto_username_pw_set(broker->client, circle->username, circle->password);
@@ -509,7 +424,9 @@ void broker_open(struct broker *broker, struct broker_circle *circle, const stru
 	list_init(&broker->dirty);
 	list_init(&broker->kept);
 	list_init(&broker->unacknowledged);
-	set_up(broker, client_id);
+	list_init(&broker->events);
+	snprintf(broker->client_id, sizeof(broker->client_id), "%s", client_id);
+	make_client(broker);
 	begin(broker);
 }
 
@@ -546,10 +463,9 @@ void broker_close(struct broker *broker)
 	broker->approach = NULL;
 	broker->client = NULL;
 	broker->state = BROKER_DOWN;
-	while (!list_empty(&broker->kept))
-		drop(broker, container_of(broker->kept.next, struct kept, link));
-	while (!list_empty(&broker->unacknowledged))
-		list_remove(broker->unacknowledged.next);
+	list_each (item, &broker->events)
+		drop_event(container_of(item, struct event, link));
+	outbox_clear(broker);
 }
 
 void circle_init(struct broker_circle *circle, struct loop *loop, struct log *log)

@@ -54,6 +54,7 @@ struct broker {
 	struct list link; /* the owner's */
 	struct broker_circle *circle;
 	struct place place;
+	char client_id[256];
 	bool is_own;	 /* of the configuration: it is tried for ever, and keeps the session */
 	bool is_trusted; /* its topics say truly who sends */
 	enum broker_state state;
@@ -62,7 +63,7 @@ struct broker {
 	struct loop_fd watch; /* of the approach, then of the connection; fd -1: not watched */
 	uint32_t watched;     /* events */
 	bool has_paused;      /* nothing is read: the CSE stops */
-	bool came;	      /* something was read in this turn */
+	struct list events;   /* what libmosquitto has told of in this turn */
 	struct timer timer;   /* for the next try, or for the broker's answer to CONNECT */
 	struct timer tick;    /* for keeping alive */
 	struct list dirty;    /* in the circle's */
@@ -74,30 +75,16 @@ struct broker {
 	bool has_overflowed;	    /* it was logged */
 };
 
-/* A message whose arrival at the broker somebody waits for; lives in its owner's struct. */
-struct delivery {
-	struct list link;
-	struct kept *kept; /* while it waits */
-	int mid;
-	/* The broker has it. */
-	void (*done)(struct delivery *delivery);
-};
-
 /* place and client_id stay the caller's but for what is copied. The first try begins at once. */
 void broker_open(struct broker *broker, struct broker_circle *circle, const struct place *place, const char *client_id,
 		 bool is_own);
 /* Says good-bye; nothing of the circle is called any more. What is still to be written is, for a moment at most. */
 void broker_close(struct broker *broker);
 
-/* At QoS 1, never retained. correlation: MQTT 5; ptr NULL: none. delivery: NULL, or told once the broker has it. 0, or
- * ERROR_LIMIT: more waits already than is kept, and this is dropped. */
-WARN_UNUSED int broker_publish(struct broker *broker, struct str topic, struct str payload, struct str correlation,
-			       struct delivery *delivery);
-/* Nobody waits any more; what was not sent so far will not be. Harmless if it was done. */
-void delivery_cancel(struct broker *broker, struct delivery *delivery);
-
 /* A filter at QoS 1; only while it is up. */
 void broker_subscribe(struct broker *broker, const char *filter);
+/* At the end of the round, what there is is written. */
+void broker_mark_dirty(struct broker *broker);
 /* Reads nothing more: what others send waits at the broker. */
 void broker_pause(struct broker *broker);
 /* Everything was handed to the kernel? */

@@ -4,7 +4,7 @@
 #include "bindings/primitive.h"
 #include "bindings/refusal.h"
 
-enum { CORRELATION_MAX = 4096, IDENTIFIED_FACTOR = 4, QUIET_US = 60000000 };
+enum { CORRELATION_MAX = 4096, IDENTIFIED_FACTOR = 2, QUIET_US = 60000000 };
 
 /* Where an answer goes; in the arena of its request. */
 struct exchange {
@@ -20,7 +20,7 @@ struct exchange {
 static void publish_answer(const struct exchange *exchange, struct str answer)
 {
 	if (exchange->topic.ptr && answer.len)
-		(void)!broker_publish(&exchange->uplink->broker, exchange->topic, answer, exchange->correlation, NULL);
+		(void)!outbox_publish(&exchange->uplink->broker, exchange->topic, answer, exchange->correlation, NULL);
 }
 
 static void reply(struct request *req, void *arg)
@@ -170,6 +170,13 @@ static void settle_response(struct request *req, struct exchange *exchange, cons
 /* ---- requests ---- */
 
 /* The identifier of what is too large is read if that is not much work, so that the answer has it. */
+static struct str take_payload(struct request *req, const struct binding_state *mqtt, struct str payload)
+{
+	if (payload.len > mqtt->config.max_body)
+		refusal_note(req, RSC_BAD_REQUEST, "payload: larger than what is taken");
+	return payload.len > mqtt->config.max_body * IDENTIFIED_FACTOR ? STR("") : arena_copy(&req->arena, payload);
+}
+
 static enum primitive_kind decode(struct request *req, const struct binding_state *mqtt, const struct codec *codec,
 				  struct str payload, struct value *root)
 {
@@ -183,8 +190,6 @@ static enum primitive_kind decode(struct request *req, const struct binding_stat
 		refusal_note(req, RSC_BAD_REQUEST, "payload: a response on a topic of requests");
 	else if (kind == PRIMITIVE_NONE)
 		refusal_note(req, RSC_BAD_REQUEST, "payload: %s at byte %zu", error.message, error.offset);
-	if (payload.len > mqtt->config.max_body)
-		refusal_note(req, RSC_BAD_REQUEST, "payload: larger than what is taken");
 	return kind;
 }
 
@@ -229,7 +234,7 @@ static void request_came(struct uplink *uplink, const struct topic *topic, const
 	exchange = arena_alloc(&req->arena, sizeof(*exchange));
 	*exchange = (struct exchange){.uplink = uplink, .codec = codec};
 	exchange->topic = answer_topic(uplink, topic, codec, &req->arena);
-	payload = arena_copy(&req->arena, arrival->payload);
+	payload = take_payload(req, mqtt, arrival->payload);
 	settle_response(req, exchange, topic, arrival);
 	if (!named)
 		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE,
@@ -290,9 +295,9 @@ static void device_message_came(struct uplink *uplink, struct rule *rule, const 
 
 /* ---- messages ---- */
 
-static bool find_topic(const struct uplink *uplink, struct str text, struct topic *topic)
+static bool find_topic(struct uplink *uplink, struct str text, struct topic *topic)
 {
-	list_each (item, (struct list *)(uintptr_t)&uplink->prefixes) {
+	list_each (item, &uplink->prefixes) {
 		const struct prefix *prefix = container_of(item, struct prefix, link);
 
 		if (topic_parse(str_make(prefix->text, prefix->len), text, topic))
@@ -332,7 +337,7 @@ void inbound_received(struct broker *broker, const struct arrival *arrival)
 }
 
 /* TS-0010 6.4.5 and 6.5.4; on Mcc' by the absolute identifier as well. */
-static void subscribe_to_requests(const struct uplink *uplink, struct str level)
+static void subscribe_to_requests(struct uplink *uplink, struct str level)
 {
 	static const char *const kinds[] = {"req", "reg_req"};
 	struct str prefix = uplink->broker.place.path;
@@ -342,7 +347,7 @@ static void subscribe_to_requests(const struct uplink *uplink, struct str level)
 		strbuf_clear(&filter);
 		strbuf_addf(&filter, "%.*s/oneM2M/%s/+/%.*s/#", STR_ARG(prefix), kinds[i], STR_ARG(level));
 		strbuf_add_char(&filter, '\0');
-		broker_subscribe((struct broker *)(uintptr_t)&uplink->broker, filter.ptr);
+		broker_subscribe(&uplink->broker, filter.ptr);
 	}
 	strbuf_finish(&filter);
 }

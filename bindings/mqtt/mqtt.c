@@ -109,6 +109,10 @@ static int configure(struct binding_state *mqtt, char *message, size_t size)
 
 	if (error < 0)
 		return error;
+	if (mqtt->client_id.len >= sizeof(((struct broker *)0)->client_id)) {
+		snprintf(message, size, "mqtt.client-id: longer than is taken");
+		return ERROR_LIMIT;
+	}
 	error = guard_init(&mqtt->circle.guard, config->networks, config->is_public, why, sizeof(why));
 	if (error < 0) {
 		snprintf(message, size, "outgoing.networks: %s", why);

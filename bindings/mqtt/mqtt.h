@@ -4,8 +4,8 @@
 #ifndef BINDINGS_MQTT_MQTT_H
 #define BINDINGS_MQTT_MQTT_H
 
-#include "bindings/mqtt/broker.h"
 #include "bindings/mqtt/cache.h"
+#include "bindings/mqtt/outbox.h"
 #include "bindings/mqtt/rules.h"
 #include "cse/core/binding.h"
 

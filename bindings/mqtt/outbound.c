@@ -137,7 +137,7 @@ static void forget(struct binding_state *mqtt, struct errand *errand)
 		return;
 	if (errand->wants_answer)
 		map_remove(&mqtt->errands, &errand->node);
-	delivery_cancel(&uplink->broker, &errand->delivery);
+	outbox_cancel(&uplink->broker, &errand->delivery);
 	loop_timer_cancel(mqtt->loop, &errand->timer);
 	if (--uplink->hop_count == 0 && !uplink->broker.is_own)
 		loop_timer_set(mqtt->loop, &uplink->idle, (int64_t)mqtt->config.outgoing_idle_ms * 1000);
@@ -321,7 +321,7 @@ static const char *dispatch(struct binding_state *mqtt, struct errand *errand)
 	join(uplink, errand);
 	if (errand->wants_answer && !uplink_listen(uplink, place.path))
 		return "answers are listened for under as many paths as are allowed";
-	if (broker_publish(&uplink->broker, strbuf_str(&mqtt->topic), strbuf_str(&mqtt->out), (struct str){0},
+	if (outbox_publish(&uplink->broker, strbuf_str(&mqtt->topic), strbuf_str(&mqtt->out), (struct str){0},
 			   &errand->delivery) < 0)
 		return "more waits for the broker than is kept";
 	return NULL;

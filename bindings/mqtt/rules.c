@@ -58,7 +58,9 @@ static const char *parse_rule(struct rule *rule, struct str text, struct arena *
 	if (!rule->originator.len || next_word(&rest).len)
 		return "must be FILTER TARGET ORIGINATOR [CONTENTINFO]";
 	rule->filter = arena_cstr(arena, filter);
-	if (mosquitto_sub_topic_check(rule->filter) != MOSQ_ERR_SUCCESS || !str_is_utf8(filter))
+	if (!str_is_utf8(text))
+		return "is malformed UTF-8";
+	if (mosquitto_sub_topic_check(rule->filter) != MOSQ_ERR_SUCCESS)
 		return "the first word is no filter of topics";
 	if (wild_cards(filter) > WILD_CARDS_MAX)
 		return "the filter has too many wild cards";
@@ -93,17 +95,29 @@ int rules_parse(struct rules *rules, struct str text, struct arena *arena, char 
 
 /* ---- applying them ---- */
 
+/* MQTT 4.7; libmosquitto's own reads on behind a topic without a NUL. */
+static bool filter_takes(struct str filter, struct str topic)
+{
+	bool is_hidden = topic.len && topic.ptr[0] == '$';
+
+	if (is_hidden && filter.len && (filter.ptr[0] == '+' || filter.ptr[0] == '#'))
+		return false;
+	while (filter.ptr && topic.ptr) {
+		struct str wanted = str_split(&filter, '/'), level = str_split(&topic, '/');
+
+		if (str_eq(wanted, STR("#")))
+			return true;
+		if (!str_eq(wanted, STR("+")) && !str_eq(wanted, level))
+			return false;
+	}
+	return !topic.ptr && (!filter.ptr || str_eq(filter, STR("#")));
+}
+
 struct rule *rules_find(const struct rules *rules, struct str topic)
 {
-	for (size_t i = 0; i < rules->count; i++) {
-		const char *filter = rules->items[i].filter;
-		bool matches = false;
-
-		if (mosquitto_topic_matches_sub2(filter, strlen(filter), topic.ptr, topic.len, &matches) ==
-			    MOSQ_ERR_SUCCESS &&
-		    matches)
+	for (size_t i = 0; i < rules->count; i++)
+		if (filter_takes(str_of(rules->items[i].filter), topic))
 			return &rules->items[i];
-	}
 	return NULL;
 }
 
@@ -127,8 +141,10 @@ static void match(struct str filter, struct str topic, struct str found[WILD_CAR
 /* Only what a resource's name may be made of goes into an address (TS-0001 table 7.2-1); # may bring several. */
 static bool is_address(struct str text)
 {
+	static const struct str marks = {"-._~/", 5};
+
 	for (size_t i = 0; i < text.len; i++)
-		if (!isalnum((unsigned char)text.ptr[i]) && !strchr("-._~/", text.ptr[i]))
+		if (!isalnum((unsigned char)text.ptr[i]) && !memchr(marks.ptr, text.ptr[i], marks.len))
 			return false;
 	return text.len > 0 && text.ptr[0] != '/' && text.ptr[text.len - 1] != '/' &&
 	       !memmem(text.ptr, text.len, "//", 2);

@@ -76,8 +76,11 @@ bool topic_is_publishable(struct str text)
 
 static void add_swapped(struct strbuf *out, struct str text, char from, char to)
 {
-	for (size_t i = 0; i < text.len; i++)
-		strbuf_add_char(out, text.ptr[i] == from ? to : text.ptr[i]);
+	for (struct str piece = str_split(&text, from); piece.ptr; piece = str_split(&text, from)) {
+		strbuf_add_str(out, piece);
+		if (text.ptr)
+			strbuf_add_char(out, to);
+	}
 }
 
 void topic_add_level(struct strbuf *out, struct str id)
@@ -162,7 +165,8 @@ static struct str percent_decode(struct str text, struct arena *arena)
 /* Takes "host:port", "host" or "[::1]:port". */
 static int parse_authority(struct str text, struct place *place, const char **why)
 {
-	struct str host = text, port = {0};
+	static const struct str marks = {"-._~:%", 6};
+	struct str host, port;
 	const char *end;
 	uint64_t number = DEFAULT_PORT;
 
@@ -183,7 +187,7 @@ static int parse_authority(struct str text, struct place *place, const char **wh
 	if (!host.len || host.len >= sizeof(place->host))
 		return -1;
 	for (size_t i = 0; i < host.len; i++)
-		if (!isalnum((unsigned char)host.ptr[i]) && !strchr("-._~:%", host.ptr[i]))
+		if (!isalnum((unsigned char)host.ptr[i]) && !memchr(marks.ptr, host.ptr[i], marks.len))
 			return -1;
 	*why = "the port is no number from 1 to 65535";
 	if (port.ptr && (str_to_u64(port, &number) < 0 || number < 1 || number > 65535))

@@ -3,6 +3,8 @@
 
 enum {
 	FIN = 0x80,
+	RESERVED = 0x70,
+	RSV1 = 0x40,
 	OPCODE = 0x0f,
 	OPCODE_CONTINUATION = 0,
 	OPCODE_CLOSE = 8, /* and above: control frames */
@@ -75,6 +77,14 @@ static enum close_code begin_data(struct frames *frames, uint64_t length)
 	return CLOSE_NONE;
 }
 
+static bool has_wrong_reserved(const struct frames *frames)
+{
+	unsigned reserved = frames->head[0] & RESERVED, opcode = frames->head[0] & OPCODE;
+	bool begins = opcode != OPCODE_CONTINUATION && opcode < OPCODE_CLOSE;
+
+	return reserved && (reserved != RSV1 || !frames->takes_deflated || !begins);
+}
+
 /* The head is complete. */
 static enum close_code begin_frame(struct frames *frames)
 {
@@ -85,6 +95,8 @@ static enum close_code begin_frame(struct frames *frames)
 	frames->head_len = 0;
 	if ((size == 2 && length < LENGTH_16) || (size == 8 && length < SHORTEST_64) || length >> 63)
 		return fault(frames, CLOSE_PROTOCOL_ERROR, "the length of a frame is malformed");
+	if (has_wrong_reserved(frames))
+		return fault(frames, CLOSE_PROTOCOL_ERROR, "a reserved bit is set");
 	frames->left = length;
 	return is_control(head) ? begin_control(frames, length) : begin_data(frames, length);
 }

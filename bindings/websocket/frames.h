@@ -22,6 +22,7 @@ enum { FRAME_HEAD_MAX = 14 };
 /* {.max_message = ...} is a valid one to begin with. */
 struct frames {
 	uint64_t max_message; /* bytes of a message's payload, as it travels */
+	bool takes_deflated;  /* RSV1 of a message's first frame (RFC 7692 6) */
 	uint8_t head[FRAME_HEAD_MAX];
 	uint8_t head_len;
 	uint64_t left;	    /* of the payload that is passing by */

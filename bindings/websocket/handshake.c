@@ -151,6 +151,8 @@ static void choose_deflate(struct handshake *handshake, const struct head *head,
 	for (unsigned i = 0; i < OFFERS_MAX && list.ptr && (offer = str_next_item(&list)).ptr; i++)
 		if (can_be_kept(offer)) {
 			handshake->deflate = offer;
+			handshake->forgets_going = asks_for(offer, STR("server_no_context_takeover"));
+			handshake->forgets_coming = asks_for(offer, STR("client_no_context_takeover"));
 			return;
 		}
 }
@@ -171,19 +173,14 @@ void handshake_judge(struct handshake *handshake, const struct head *head, const
 
 void handshake_add_request(struct strbuf *out, const struct handshake *handshake)
 {
-	static const char *const kept[] = {"server_no_context_takeover", "client_no_context_takeover"};
-
 	strbuf_addf(out,
 		    "GET / HTTP/1.1\r\nHost: -\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\nSec-WebSocket-Protocol: %s\r\n",
 		    STR_ARG(handshake->key), handshake->subprotocol->name);
-	if (handshake->deflate.ptr) {
-		STRBUF_LIT(out, "Sec-WebSocket-Extensions: permessage-deflate");
-		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-			if (asks_for(handshake->deflate, str_of(kept[i])))
-				strbuf_addf(out, "; %s", kept[i]);
-		STRBUF_LIT(out, "\r\n");
-	}
+	if (handshake->deflate.ptr)
+		strbuf_addf(out, "Sec-WebSocket-Extensions: permessage-deflate%s%s\r\n",
+			    handshake->forgets_going ? "; server_no_context_takeover" : "",
+			    handshake->forgets_coming ? "; client_no_context_takeover" : "");
 	STRBUF_LIT(out, "\r\n");
 }
 

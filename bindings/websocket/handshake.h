@@ -20,7 +20,8 @@ struct handshake {
 	const struct subprotocol *subprotocol;
 	struct str key;
 	struct str deflate; /* the offer of permessage-deflate that is taken (RFC 7692); ptr NULL: none */
-	struct str hint;    /* X-M2M-Origin: who it says it is; ptr NULL: it does not */
+	bool forgets_coming, forgets_going; /* and what it says of context takeover */
+	struct str hint;		    /* X-M2M-Origin: who it says it is; ptr NULL: it does not */
 	struct refusal refusal;
 };
 

@@ -8,17 +8,18 @@
 
 #include "bindings/primitive.h"
 #include "bindings/refusal.h"
+#include "bindings/websocket/deflation.h"
+#include "bindings/websocket/patience.h"
 #include "bindings/websocket/registree.h"
 
 #include <stdlib.h>
 
 enum {
 	KEPT_MESSAGE_BYTES = 64 * 1024, /* larger memory is not kept */
-	CLOSE_US = 2000000,		/* how long the peer may take for its close frame */
 	WRITES_PER_ROUND = 16,
 };
 
-static int64_t now_us(const struct session *session)
+int64_t session_now_us(const struct session *session)
 {
 	return clock_mono_us(loop_clock(session->state->loop));
 }
@@ -71,17 +72,31 @@ void parcel_post(struct session *session, struct parcel *parcel)
 	session_touch(session);
 }
 
+static void send_parcel(struct session *session, struct parcel *parcel)
+{
+	struct strbuf *bytes = &parcel->bytes;
+	struct parcel *packed = session->deflation ? parcel_create() : NULL;
+
+	if (packed) {
+		deflation_add(session->deflation, str_from(strbuf_str(bytes), STREAM_ROOM), &packed->bytes);
+		bytes = &packed->bytes;
+	}
+	stream_send(&session->stream, bytes->ptr + STREAM_ROOM, bytes->len - STREAM_ROOM, session->sends_binary,
+		    packed != NULL);
+	if (packed)
+		parcel_destroy(packed);
+}
+
 static void writable(struct stream *stream)
 {
 	struct session *session = container_of(stream, struct session, stream);
 
-	while (!list_empty(&session->out) && stream_can_send(stream)) {
+	while (!list_empty(&session->out) && !stream_is_full(stream)) {
 		struct parcel *parcel = container_of(session->out.next, struct parcel, link);
 
-		session->used_us = now_us(session);
+		session->used_us = session_now_us(session);
 		session->out_bytes -= parcel->bytes.len;
-		stream_send(stream, parcel->bytes.ptr + STREAM_ROOM, parcel->bytes.len - STREAM_ROOM,
-			    session->sends_binary);
+		send_parcel(session, parcel);
 		parcel_destroy(parcel);
 	}
 	stream->wants_to_write |= !list_empty(&session->out);
@@ -224,43 +239,70 @@ static void take_held(struct session *session)
 	}
 }
 
-static void end_message(struct session *session, struct str bytes)
+/* What came is compressed. */
+static bool inflate_message(struct session *session, struct str *bytes)
+{
+	struct strbuf *text = &session->state->inflated;
+	int error;
+
+	strbuf_clear(text);
+	error = deflation_inflate(session->deflation, *bytes, session->state->config.max_body, text);
+	*bytes = strbuf_str(text);
+	if (error == ERROR_LIMIT)
+		stream_close(&session->stream, CLOSE_TOO_BIG, "the message is larger than what is taken");
+	else if (error)
+		stream_close(&session->stream, CLOSE_INVALID_DATA, "the message is not compressed as it says");
+	return error == 0;
+}
+
+static void end_message(struct session *session, struct str bytes, bool is_binary)
 {
 	session->is_in_message = false;
-	session->used_us = now_us(session);
-	if (is_full(session) || !list_empty(&session->held))
+	session->used_us = session_now_us(session);
+	if (session->is_message_deflated && !inflate_message(session, &bytes))
+		return;
+	if (!is_binary && !str_is_utf8(bytes))
+		stream_close(&session->stream, CLOSE_INVALID_DATA, "the text is malformed UTF-8");
+	else if (is_full(session) || !list_empty(&session->held))
 		hold(session, bytes);
 	else
 		take_message(session, bytes);
+}
+
+static void begin_message(struct session *session, const struct stream_piece *piece)
+{
+	session->is_in_message = true;
+	session->is_message_deflated = piece->is_deflated;
+	strbuf_clear(&session->message);
+	if (session->subprotocol->codec == &codec_json)
+		session->sends_binary = piece->is_binary;
+}
+
+static void drop_large(struct strbuf *bytes)
+{
+	if (bytes->cap > KEPT_MESSAGE_BYTES)
+		strbuf_finish(bytes);
 }
 
 static void received(struct stream *stream, const struct stream_piece *piece)
 {
 	struct session *session = container_of(stream, struct session, stream);
 
-	if (piece->is_first) {
-		session->is_in_message = true;
-		strbuf_clear(&session->message);
-		if (session->subprotocol->codec == &codec_json)
-			session->sends_binary = piece->is_binary;
-	}
+	if (piece->is_first)
+		begin_message(session, piece);
 	if (!session->is_in_message)
 		return;
-	if (session->message.len + piece->bytes.len > session->state->config.max_body) {
-		stream_close(stream, CLOSE_TOO_BIG, "the message is larger than what is taken");
-		return;
-	}
 	if (piece->is_first && piece->is_last) {
-		end_message(session, piece->bytes);
-		return;
+		end_message(session, piece->bytes, piece->is_binary);
+	} else {
+		strbuf_add_str(&session->message, piece->bytes);
+		if (!piece->is_last)
+			return;
+		end_message(session, strbuf_str(&session->message), piece->is_binary);
+		drop_large(&session->message);
+		strbuf_clear(&session->message);
 	}
-	strbuf_add_str(&session->message, piece->bytes);
-	if (!piece->is_last)
-		return;
-	end_message(session, strbuf_str(&session->message));
-	if (session->message.cap > KEPT_MESSAGE_BYTES)
-		strbuf_finish(&session->message);
-	strbuf_clear(&session->message);
+	drop_large(&session->state->inflated);
 }
 
 /* ---- the end ---- */
@@ -282,13 +324,15 @@ static void ended(struct stream *stream)
 	destroy_all(&session->out);
 	destroy_all(&session->held);
 	strbuf_finish(&session->message);
+	state->deflating_count -= session->deflation != NULL;
+	deflation_destroy(session->deflation);
 	let_go(session);
 	websocket_connection_closed(state);
 }
 
 void session_end(struct session *session, enum close_code code, const char *why)
 {
-	if (is_closed(session))
+	if (is_closed(session) || session->stream.close_code != CLOSE_NONE)
 		return;
 	stream_close(&session->stream, code, why);
 	session_touch(session);
@@ -310,96 +354,16 @@ void session_drain(struct session *session)
 		session_end(session, CLOSE_GOING_AWAY, "the CSE stops");
 }
 
-/* ---- deadlines ---- */
-
-static int64_t us(unsigned ms)
-{
-	return (int64_t)ms * 1000;
-}
-
-static bool is_reading(const struct session *session)
-{
-	return session->watched & EPOLLIN;
-}
-
-static void earlier(int64_t *due_us, int64_t since_us, int64_t span_us)
-{
-	if (since_us && span_us && since_us + span_us < *due_us)
-		*due_us = since_us + span_us;
-}
-
-/* When there is next something to judge. */
-static int64_t next_deadline(const struct session *session)
-{
-	const struct binding_config *config = &session->state->config;
-	int64_t due_us = INT64_MAX;
-
-	earlier(&due_us, session->closing_since_us, CLOSE_US);
-	earlier(&due_us, session->full_since_us, us(config->body_timeout_ms));
-	if (!is_reading(session))
-		return due_us;
-	earlier(&due_us, session->message_since_us, us(config->body_timeout_ms));
-	earlier(&due_us, session->pinged_us ? session->pinged_us : session->heard_us, us(config->websocket.ping_ms));
-	earlier(&due_us, session->used_us, us(config->websocket.idle_ms));
-	return due_us;
-}
-
-/* The timer may fire early, never late. */
-static void arm(struct session *session)
-{
-	int64_t due_us = next_deadline(session);
-
-	if (due_us != INT64_MAX && (!session->timer.is_set || due_us < session->timer.due_us))
-		loop_timer_set(session->state->loop, &session->timer, due_us - now_us(session));
-}
-
-static bool is_over(const struct session *session, int64_t since_us, int64_t span_us)
-{
-	return since_us && span_us && now_us(session) >= since_us + span_us;
-}
-
-/* Why it is ended without a word; NULL: it is not. */
-static const char *fault_of(const struct session *session)
-{
-	const struct binding_config *config = &session->state->config;
-
-	if (session->out_bytes > config->websocket.max_backlog)
-		return "too much is waiting for the client to read it";
-	if (is_over(session, session->closing_since_us, CLOSE_US))
-		return "no close frame in time";
-	if (is_over(session, session->full_since_us, us(config->body_timeout_ms)))
-		return "the client does not read";
-	if (!is_reading(session))
-		return NULL;
-	if (is_over(session, session->message_since_us, us(config->body_timeout_ms)))
-		return "a message comes too slowly";
-	return is_over(session, session->pinged_us, us(config->websocket.ping_ms)) ? "no answer to a ping" : NULL;
-}
-
-static void judge_time(struct session *session)
-{
-	const struct binding_config *config = &session->state->config;
-
-	if (!is_reading(session))
-		return;
-	if (!session->pinged_us && is_over(session, session->heard_us, us(config->websocket.ping_ms))) {
-		session->pinged_us = now_us(session);
-		session->stream.pings = session->stream.wants_to_write = true;
-	}
-	if (is_over(session, session->used_us, us(config->websocket.idle_ms)))
-		stream_close(&session->stream, CLOSE_NORMAL, "nothing was asked for a long time");
-}
+/* ---- what there is to do ---- */
 
 static void deadline_passed(struct timer *timer)
 {
 	session_touch(container_of(timer, struct session, timer));
 }
 
-/* ---- what there is to do ---- */
-
 static void heard(struct session *session)
 {
-	session->heard_us = now_us(session);
+	session->heard_us = session_now_us(session);
 	session->pinged_us = 0;
 	if (!frames_is_amid(&session->stream.frames))
 		session->message_since_us = 0;
@@ -411,7 +375,7 @@ static void ready(struct loop_fd *watch, uint32_t events)
 {
 	struct session *session = container_of(watch, struct session, watch);
 
-	if (events & (EPOLLERR | EPOLLHUP) && !is_reading(session)) {
+	if (events & (EPOLLERR | EPOLLHUP) && !session_is_reading(session)) {
 		stream_kill(&session->stream);
 		return;
 	}
@@ -447,24 +411,24 @@ static void settle(struct session *session)
 {
 	struct loop *loop = session->state->loop;
 	uint32_t events = wanted_events(session);
-	bool resumes = events & EPOLLIN && !is_reading(session);
+	bool resumes = events & EPOLLIN && !session_is_reading(session);
 
 	if (resumes)
-		session->heard_us = now_us(session);
+		session->heard_us = session_now_us(session);
 	if (resumes && session->message_since_us)
-		session->message_since_us = now_us(session);
+		session->message_since_us = session_now_us(session);
 	if (!(events & EPOLLOUT))
 		session->full_since_us = 0;
 	else if (!session->full_since_us)
-		session->full_since_us = now_us(session);
+		session->full_since_us = session_now_us(session);
 	if (session->stream.phase != STREAM_OPEN && !session->closing_since_us)
-		session->closing_since_us = now_us(session);
+		session->closing_since_us = session_now_us(session);
 	if (events != session->watched && loop_rewatch(loop, &session->watch, events) < 0) {
 		stream_kill(&session->stream);
 		return;
 	}
 	session->watched = events;
-	arm(session);
+	patience_arm(session);
 }
 
 /* While the CSE is asked for more, the touched connection stays off the list, and is put on it again by the answers. */
@@ -477,11 +441,11 @@ void session_look(struct list *in_touched)
 	take_held(session);
 	if (session->state->is_draining)
 		session_drain(session);
-	judge_time(session);
+	patience_judge(session);
 	write_out(session);
 	if (is_closed(session))
 		return;
-	fault = fault_of(session);
+	fault = patience_fault(session);
 	if (fault) {
 		stream_close(&session->stream, CLOSE_POLICY, fault);
 		log_event(cse_log(session->state->cse), LOG_INFO, "websocket cut", "entity=%s why=\"%s\"",
@@ -506,10 +470,10 @@ static struct session *create(struct binding_state *state, int fd, const struct 
 	session->subprotocol = handshake->subprotocol;
 	session->sends_binary = handshake->subprotocol->is_binary;
 	session->stream.hooks = &hooks;
-	session->stream.is_deflating = handshake->deflate.ptr != NULL;
+	session->stream.is_deflating = session->stream.frames.takes_deflated = handshake->deflate.ptr != NULL;
 	session->stream.frames.max_message = state->config.max_body;
 	session->timer.fire = deadline_passed;
-	session->heard_us = session->used_us = now_us(session);
+	session->heard_us = session->used_us = session_now_us(session);
 	list_init(&session->link);
 	list_init(&session->touched);
 	list_init(&session->held);
@@ -538,6 +502,9 @@ void session_open(struct binding_state *state, int fd, const struct peer *peer, 
 		free(session);
 		return;
 	}
+	if (handshake->deflate.ptr)
+		session->deflation = deflation_create(handshake->forgets_coming, handshake->forgets_going);
+	state->deflating_count += session->deflation != NULL;
 	state->open_count++;
 	list_push(&state->sessions, &session->link);
 	if (handshake->hint.ptr)

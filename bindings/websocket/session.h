@@ -21,8 +21,9 @@ struct session {
 	const struct subprotocol *subprotocol;
 	bool sends_binary; /* as its client does: JSON comes as either kind */
 
-	struct strbuf message; /* what has come of one */
-	bool is_in_message;
+	struct deflation *deflation; /* NULL: messages are not compressed */
+	struct strbuf message;	     /* what has come of one */
+	bool is_in_message, is_message_deflated;
 	struct list held; /* messages that wait for one of its requests to be answered */
 	size_t held_bytes;
 	unsigned in_work; /* requests the CSE has not answered */
@@ -62,6 +63,14 @@ void session_free(struct list *in_dead);
 struct parcel *parcel_create(void);
 void parcel_post(struct session *session, struct parcel *parcel);
 void parcel_destroy(struct parcel *parcel);
+
+int64_t session_now_us(const struct session *session);
+
+/* Is more taken from the client now? */
+static inline bool session_is_reading(const struct session *session)
+{
+	return session->watched & EPOLLIN;
+}
 
 static inline struct session *session_of_link(struct list *in_sessions)
 {

@@ -7,11 +7,11 @@
 _Static_assert(STREAM_ROOM == LWS_PRE, "as the library has it");
 
 enum {
-	RECEIVE_BYTES = 4096,	      /* read at once; each stream has as many */
-	SEND_BYTES = 64 * 1024,	      /* written at once */
-	SERVICE_BYTES = 16 * 1024,    /* shared by all */
-	READ_FAILED = -1,	      /* what the library takes for the end of a connection */
-	FORCED_READS_AT_MOST = 65536, /* far more pieces than what is read at once inflates to */
+	RECEIVE_BYTES = 4096,	   /* read at once; each stream has as many */
+	SEND_BYTES = 64 * 1024,	   /* written at once */
+	SERVICE_BYTES = 16 * 1024, /* shared by all */
+	READ_FAILED = -1,	   /* what the library takes for the end of a connection */
+	RSV1 = 0x40,
 };
 
 /* ---- what the library reads ---- */
@@ -61,6 +61,7 @@ static int received(struct stream *stream, struct lws *wsi, char *bytes, size_t 
 		.is_first = lws_is_first_fragment(wsi),
 		.is_last = lws_is_final_fragment(wsi),
 		.is_binary = lws_frame_is_binary(wsi),
+		.is_deflated = lws_get_reserved_bits(wsi) & RSV1,
 	};
 
 	if (stream->close_code == CLOSE_NONE)
@@ -133,8 +134,30 @@ static const struct lws_protocols protocols[] = {
 	{.name = NULL},
 };
 
+/* Nothing of the extension is the library's but its name in the handshake and the bit in the frames. */
+static int extend(struct lws_context *context, const struct lws_extension *extension, struct lws *wsi,
+		  enum lws_extension_callback_reasons reason, void *user, void *in, size_t len)
+{
+	static const struct lws_ext_options options[] = {
+		{"server_no_context_takeover", EXTARG_NONE},
+		{"client_no_context_takeover", EXTARG_NONE},
+		{NULL, EXTARG_NONE},
+	};
+	const struct stream *stream = lws_get_opaque_user_data(wsi);
+
+	(void)context;
+	(void)extension;
+	(void)user;
+	(void)len;
+	if (reason == LWS_EXT_CB_CONSTRUCT)
+		*(const struct lws_ext_options **)in = options;
+	if (reason == LWS_EXT_CB_PACKET_TX_PRESEND && stream->sends_deflated)
+		((struct lws_tokens *)in)->token[0] |= RSV1;
+	return 0;
+}
+
 static const struct lws_extension extensions[] = {
-	{"permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate"},
+	{"permessage-deflate", extend, "permessage-deflate"},
 	{NULL, NULL, NULL},
 };
 
@@ -149,12 +172,11 @@ int library_open(struct library *library)
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols,
 		.extensions = extensions,
-		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8 |
-			   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
+		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
 		.retry_and_idle_policy = &no_checks,
 		.pt_serv_buf_size = SERVICE_BYTES,
-		.gid = (gid_t)-1,
-		.uid = (uid_t)-1,
+		.gid = -1,
+		.uid = -1,
 	};
 
 	*library = (struct library){0};
@@ -193,26 +215,15 @@ static bool service(struct stream *stream, short events)
 	return !stream->has_ended;
 }
 
-static void end(struct stream *stream)
-{
-	stream->library->deflating_count -= stream->is_deflating;
-	stream->hooks->ended(stream);
-}
-
-/* What was inflated, or read and not yet looked at, comes without the socket being readable. */
-static bool has_more(const struct stream *stream)
-{
-	return stream->early.len || lws_service_adjust_timeout(stream->library->context, 1, 0) == 0;
-}
-
 void stream_read(struct stream *stream)
 {
-	bool is_there = service(stream, POLLIN);
+	bool is_there;
 
-	for (int i = 0; is_there && has_more(stream); i++)
-		is_there = service(stream, i < FORCED_READS_AT_MOST ? POLLIN : POLLHUP);
+	do
+		is_there = service(stream, POLLIN);
+	while (is_there && stream->early.len);
 	if (!is_there) {
-		end(stream);
+		stream->hooks->ended(stream);
 		return;
 	}
 	stream->wants_to_write |= stream->frames.had_control || stream->phase == STREAM_CLOSING;
@@ -227,7 +238,7 @@ void stream_write(struct stream *stream)
 
 	stream->was_writable = false;
 	if (!service(stream, POLLOUT)) {
-		end(stream);
+		stream->hooks->ended(stream);
 		return;
 	}
 	if (closes)
@@ -250,11 +261,12 @@ int stream_open(struct stream *stream, struct library *library, int fd, struct s
 	stream->library = library;
 	stream->fd = fd;
 	stream->early = request;
-	if (!lws_adopt_descriptor_vhost_via_info(&adoption) || !service(stream, POLLIN) || !stream->wsi)
+	if (!lws_adopt_descriptor_vhost_via_info(&adoption))
 		return -1;
-	library->deflating_count += stream->is_deflating;
+	if (service(stream, POLLIN) && !stream->wsi)
+		service(stream, POLLHUP); /* it does not like the handshake */
 	stream->early = early;
-	return 0;
+	return stream->wsi ? 0 : -1;
 }
 
 bool stream_is_full(const struct stream *stream)
@@ -262,16 +274,11 @@ bool stream_is_full(const struct stream *stream)
 	return lws_partial_buffered(stream->wsi);
 }
 
-bool stream_can_send(const struct stream *stream)
+void stream_send(struct stream *stream, char *bytes, size_t len, bool is_binary, bool is_deflated)
 {
-	/* what is compressed leaves in pieces, one with each write */
-	return !stream_is_full(stream) && !(stream->is_deflating && stream->wants_to_write);
-}
-
-void stream_send(struct stream *stream, char *bytes, size_t len, bool is_binary)
-{
+	stream->sends_deflated = is_deflated;
 	lws_write(stream->wsi, (unsigned char *)bytes, len, is_binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
-	stream->wants_to_write |= stream->is_deflating || lws_partial_buffered(stream->wsi);
+	stream->wants_to_write |= lws_partial_buffered(stream->wsi);
 }
 
 void stream_close(struct stream *stream, enum close_code code, const char *why)
@@ -286,5 +293,5 @@ void stream_close(struct stream *stream, enum close_code code, const char *why)
 void stream_kill(struct stream *stream)
 {
 	if (!service(stream, POLLHUP))
-		end(stream);
+		stream->hooks->ended(stream);
 }

@@ -18,7 +18,6 @@ enum { STREAM_ROOM = 16 }; /* bytes in front of a message that are the library's
 struct library {
 	struct lws_context *context;
 	struct lws_vhost *vhost;
-	unsigned deflating_count; /* streams that compress */
 };
 
 /* 0, or -1: there is no memory or no descriptor for it. */
@@ -30,12 +29,13 @@ struct stream_piece {
 	struct str bytes;
 	bool is_first, is_last; /* of its message */
 	bool is_binary;
+	bool is_deflated; /* of the first piece */
 };
 
 /* All are called from within stream_read and stream_write only. */
 struct stream_hooks {
 	void (*received)(struct stream *stream, const struct stream_piece *piece);
-	/* Something can be written: as much as there is, while stream_can_send. */
+	/* Something can be written: as much as there is, until stream_is_full. */
 	void (*writable)(struct stream *stream);
 	/* It has ended, and its descriptor is closed. */
 	void (*ended)(struct stream *stream);
@@ -48,7 +48,8 @@ struct stream {
 	struct frames frames;
 	struct str early; /* what was received before; it is read first */
 	int fd;
-	bool is_deflating;
+	bool is_deflating; /* permessage-deflate is agreed on; compressing is the owner's */
+	bool sends_deflated;
 	bool wants_to_write; /* stream_write is to be called as soon as the socket takes something */
 	bool pings;	     /* with the next write */
 	bool was_writable, has_ended;
@@ -68,12 +69,10 @@ WARN_UNUSED int stream_open(struct stream *stream, struct library *library, int 
 void stream_read(struct stream *stream);
 void stream_write(struct stream *stream);
 
-/* From within hooks->writable: may a message be sent now? */
-bool stream_can_send(const struct stream *stream);
-/* Does what was written wait for the socket? */
+/* Does what was written wait for the socket? Then nothing is sent. */
 bool stream_is_full(const struct stream *stream);
 /* One whole message. The STREAM_ROOM bytes in front of it are overwritten. */
-void stream_send(struct stream *stream, char *bytes, size_t len, bool is_binary);
+void stream_send(struct stream *stream, char *bytes, size_t len, bool is_binary, bool is_deflated);
 
 /* Asks for the end: what has been sent goes out, then a close frame with the code, and the peer's answer is waited for.
  * Only the first code counts. */

@@ -49,7 +49,7 @@ void websocket_receive(struct binding_state *state, int fd, const struct peer *p
 		guest_refuse(state, fd, &handshake.refusal);
 		return;
 	}
-	if (state->library.deflating_count >= state->config.websocket.most_deflating)
+	if (state->deflating_count >= state->config.websocket.most_deflating)
 		handshake.deflate = (struct str){0};
 	seen = peer_of(state, peer, &head);
 	session_open(state, fd, &seen, &handshake, str_from(bytes, parsed));
@@ -94,6 +94,7 @@ static void finish(struct binding_state *state)
 	library_close(&state->library);
 	arena_finish(&state->reading);
 	arena_finish(&state->writing);
+	strbuf_finish(&state->inflated);
 	free(state);
 }
 

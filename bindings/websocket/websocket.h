@@ -29,6 +29,8 @@ struct binding_state {
 	struct timer failing;
 	uint64_t seed;
 
+	unsigned deflating_count;      /* connections that compress */
+	struct strbuf inflated;	       /* the message being looked at */
 	struct arena reading, writing; /* of the message or head being looked at, of the one being made */
 
 	bool is_draining, is_closed;

@@ -1,11 +1,24 @@
 # make bench: how fast, against a reference. ROWS=retrieve,create32 picks rows; FULL=1 measures at 5,000,000 instances.
 check_PROGRAMS += tests/bench/load tests/bench/sink
+if WITH_WEBSOCKET
+check_PROGRAMS += tests/bench/ws_echo tests/bench/ws_load
+endif
+tests_bench_ws_echo_SOURCES = tests/bench/ws_echo.c
+tests_bench_ws_echo_LDADD = -lwebsockets
+tests_bench_ws_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
+	tests/bench/ws_load.c
 tests_bench_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/load.c tests/bench/template.c tests/bench/template.h
 tests_bench_sink_SOURCES = tests/bench/sink.c
-EXTRA_DIST += tests/bench/bench tests/bench/machine.py tests/bench/notify.py tests/bench/stand.py tests/bench/structural.py
+if WITH_MQTT
+check_PROGRAMS += tests/bench/mqtt_load
+tests_bench_mqtt_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
+	tests/bench/mqtt_load.c
+tests_bench_mqtt_load_LDADD = $(MQTT_LIBS)
+endif
+EXTRA_DIST += tests/bench/bench tests/bench/machine.py tests/bench/mqtt.py tests/bench/notify.py tests/bench/stand.py tests/bench/structural.py tests/bench/websocket.py
 
-bench: copse$(EXEEXT) tests/bench/load$(EXEEXT) tests/bench/sink$(EXEEXT)
+bench: copse$(EXEEXT) $(filter tests/bench/%,$(check_PROGRAMS))
 	COPSE='$(abs_top_builddir)/copse' python3 $(top_srcdir)/tests/bench/bench --load tests/bench/load \
 		--data '$(abs_top_builddir)/bench-data' --rows '$(ROWS)' $(if $(FULL),--full) \
 		--command 'make bench$(if $(ROWS), ROWS=$(ROWS))$(if $(FULL), FULL=$(FULL))'

@@ -21,11 +21,15 @@ fuzz_query_parts = $(fuzz_cse)
 fuzz_reply_parts =
 fuzz_request_parts = $(fuzz_cse)
 fuzz_time_parts =
+fuzz_websocket_parts = $(fuzz_cse)
 fuzz_xml_parts = $(fuzz_codecs)
 
 fuzz_targets = fuzz_address fuzz_cbor fuzz_config fuzz_http fuzz_json fuzz_number fuzz_query fuzz_reply fuzz_request fuzz_time fuzz_xml
 if WITH_MQTT
 fuzz_targets += fuzz_mqtt
+endif
+if WITH_WEBSOCKET
+fuzz_targets += fuzz_websocket
 endif
 if WITH_COAP
 fuzz_targets += fuzz_coap
@@ -59,6 +63,8 @@ fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(fuzz_common) $(fuzz_request_p
 fuzz_request_LDADD = $(fuzz_link)
 fuzz_time_SOURCES = tests/fuzz/fuzz_time.c $(fuzz_common) $(fuzz_time_parts)
 fuzz_time_LDADD = $(fuzz_link)
+fuzz_websocket_SOURCES = tests/fuzz/fuzz_websocket.c $(fuzz_common) $(fuzz_websocket_parts)
+fuzz_websocket_LDADD = $(fuzz_link)
 fuzz_xml_SOURCES = tests/fuzz/fuzz_xml.c $(fuzz_common) $(fuzz_xml_parts)
 fuzz_xml_LDADD = $(fuzz_link)
 EXTRA_DIST += tests/fuzz/README.md tests/fuzz/seeds tests/fuzz/run

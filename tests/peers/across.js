@@ -25,14 +25,14 @@ function inTime(promise, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-// ---- what was notified: by the name of the entity ----
+// ---- what was notified: by the way that it came and the name of the entity ----
 
 const waiting = new Map();
-function arrived(name, content) {
-  const found = waiting.get(name);
+function arrived(way, name, content) {
+  const found = waiting.get(way + " " + name);
   if (found && JSON.stringify(content).includes("m2m:sgn")) found(content);
 }
-const notified = (name) => new Promise((done) => waiting.set(name, done));
+const notified = (way, name) => new Promise((done) => waiting.set(way + " " + name, done));
 
 // ---- the ways in: (from, {op, to, ty, pc}) -> {rsc, pc} ----
 
@@ -88,7 +88,7 @@ async function mqttClient(name) {
       if (found) found(message);
       return;
     }
-    arrived(name, message.pc);
+    arrived("mqtt", name, message.pc);
     client.publish("/oneM2M/resp/" + CSE.slice(1) + "/" + name + "/json", JSON.stringify({ rsc: 2000, rqi: message.rqi }), { qos: 1 });
   });
   await client.subscribeAsync(["/oneM2M/resp/" + name + "/#", "/oneM2M/req/+/" + name + "/#"], { qos: 1 });
@@ -100,7 +100,7 @@ async function overMqtt(from, primitive) {
   const rqi = nextId();
   return new Promise((done) => {
     client.answers.set(rqi, done);
-    const text = JSON.stringify({ ...primitive, fr: from, rqi, rvi: "3", to: BASE === primitive.to ? BASE : primitive.to });
+    const text = JSON.stringify({ ...primitive, fr: from, rqi, rvi: "3" });
     client.publish("/oneM2M/req/" + from + "/" + CSE.slice(1) + "/json", text, { qos: 1 });
   });
 }
@@ -117,7 +117,7 @@ async function socketOf(name) {
       if (found) found(message);
       return;
     }
-    arrived(name, message.pc);
+    arrived("websocket", name, message.pc);
     socket.send(JSON.stringify({ rsc: 2000, rqi: message.rqi }));
   });
   await new Promise((done, fail) => {
@@ -148,7 +148,7 @@ async function listen() {
       answer.setHeader("X-M2M-RSC", "2000");
       answer.setHeader("X-M2M-RI", request.headers["x-m2m-ri"]);
       answer.end();
-      arrived(decodeURIComponent(request.url).split("/").pop(), JSON.parse(text));
+      arrived("http", decodeURIComponent(request.url).split("/").pop(), JSON.parse(text));
     });
   });
   await new Promise((done) => httpSink.listen(0, "127.0.0.1", done));
@@ -156,7 +156,7 @@ async function listen() {
     answer.setOption(OPTION.rsc, number(2000));
     answer.code = "2.04";
     answer.end();
-    arrived(decodeURIComponent(request.url.split("?")[0]).split("/").pop(), JSON.parse(request.payload.toString()));
+    arrived("coap", decodeURIComponent(request.url.split("?")[0]).split("/").pop(), JSON.parse(request.payload.toString()));
   });
   await new Promise((done) => coapSink.listen(0, "127.0.0.1", done));
   return {
@@ -186,7 +186,7 @@ async function pair(inName, outName, points) {
   await ask(name, { op: 1, to: BASE + "/" + name, ty: 3, pc: { "m2m:cnt": { rn: "c" } } }, 2001, "container");
   const sub = { rn: "s", nu: [CSE + "/" + name], enc: { net: [3] }, nct: 1 };
   await ask(name, { op: 1, to: BASE + "/" + name + "/c", ty: 23, pc: { "m2m:sub": sub } }, 2001, "subscription");
-  const heard = notified(name);
+  const heard = notified(outName, name);
   await ask(name, { op: 1, to: BASE + "/" + name + "/c", ty: 4, pc: { "m2m:cin": { con: name } } }, 2001, "instance");
   const content = await inTime(heard, "notification");
   if (content["m2m:sgn"].nev.rep["m2m:cin"].con !== name) throw new Error("another notification: " + JSON.stringify(content));

@@ -253,7 +253,11 @@ class Listener:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(10)
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:  # it may miss the signal while it prints
+            self.process.kill()
+            self.process.wait()
         self.reader.join(10)
         self.process.stdout.close()
 

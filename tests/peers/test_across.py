@@ -68,7 +68,7 @@ def nobody_else_suffers():
         must(client.create_cnt("/cse-in/writer", "c", mni=10), 2001)
         for number in range(len(points)):
             subscription = {"rn": "s%d" % number, "nu": ["/id-in/Cdeaf%d" % number], "enc": {"net": [3]}}
-            must(client.create("/cse-in/writer/c", 23, subscription), 2001)
+            must(client.request("POST", "/cse-in/writer/c", {"m2m:sub": subscription}, 23), 2001)
         os.kill(all_.broker.process.pid, signal.SIGSTOP)
         try:
             for number in range(500):

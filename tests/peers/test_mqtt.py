@@ -4,6 +4,7 @@
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import peers  # noqa: E402
-from copse_harness import Server, Skip, expect, expect_equal, main, rule, temporary_directory  # noqa: E402
+from copse_harness import Server, Skip, expect, expect_equal, main, rule, run, temporary_directory  # noqa: E402
 from peers import Broker, Listener, publish  # noqa: E402
 
 NUMBERS = itertools.count(1)
@@ -488,6 +489,52 @@ def _():
     silent.close()
 
 
+@rule("a broker that stands still holds up nobody, and goes on where it was")
+def _():
+    with new_broker() as broker, new_broker() as other, serve(broker, other) as server:
+        connected(server, 2)
+        with Client(broker, "Cone") as one, Client(other, "Ctwo") as two:
+            one.register()
+            two.register()
+            two.must(2001, CREATE, "cse-in/two", {"m2m:cnt": {"rn": "c"}}, 3)
+            sub = {"m2m:sub": {"rn": "s", "nu": [broker.url + "/alarms/c"], "enc": {"net": [3]}}}
+            two.must(2001, CREATE, "cse-in/two/c", sub, 23)
+            one.send(CREATE, "cse-in/one", {"m2m:cnt": {"rn": "late"}}, 3, oet="1000")
+            time.sleep(0.3)
+            broker.process.send_signal(signal.SIGSTOP)
+            try:
+                started = time.monotonic()
+                for i in range(20):
+                    two.must(2001, CREATE, "cse-in/two/c", {"m2m:cin": {"con": str(i)}}, 4)
+                    expect_equal(over_http(server, "GET", "/cse-in").status, 200, "over HTTP meanwhile")
+                expect(time.monotonic() - started < 10, "it took %.1f s" % (time.monotonic() - started))
+            finally:
+                broker.process.send_signal(signal.SIGCONT)
+            expect_equal(one.answer()["rsc"], 2001, "the answer that waited")
+            with Listener(broker, "alarms/c") as notified:
+                two.must(2001, CREATE, "cse-in/two/c", {"m2m:cin": {"con": "last"}}, 4)
+                while b"last" not in notified.take(40)[1]:
+                    pass
+
+
+@rule("what the configuration says wrong is one line at the start")
+def _():
+    folder = temporary_directory()
+    for setting, words in (
+        ("mqtt.broker=http://h", "mqtt.broker"),
+        ("mqtt.broker=mqtt://h:99999", "port"),
+        ("mqtt.broker=mqtt://h/+", "path"),
+        ("mqtt.trusted=mqtt://other", "not in mqtt.broker"),
+        ("mqtt.map=a b", "FILTER TARGET ORIGINATOR"),
+        ("mqtt.password-file=" + folder + "/none", "password-file"),
+        ("mqtt.client-id=" + "x" * 300, "client-id"),
+    ):
+        base = ["--set", "log.level=error", "--set", "http.listen=127.0.0.1:0", "--set", "store.type=memory", "--set", "mqtt.broker=mqtt://127.0.0.1:1"]
+        done = run("run", *base, "--set", setting)
+        expect(done.returncode != 0 and words in done.stderr, "%s: %r" % (setting, done))
+        expect_equal(len(done.stderr.strip().splitlines()), 1, "lines for %s: %s" % (setting, done.stderr))
+
+
 @rule("a broker that is started after the CSE is connected to")
 def _():
     broker = new_broker()
@@ -568,12 +615,15 @@ def _():
             meter.must(2001, CREATE, "cse-in/meter", {"m2m:cnt": {"rn": "c"}}, 3)
             sub = {"m2m:sub": {"rn": "s", "nu": [other.url + "/alarms/c"], "enc": {"net": [3]}}}
             meter.must(2001, CREATE, "cse-in/meter/c", sub, 23)
+            session = ("-i", "alarm-session", "-c")
+            with Listener(other, "alarms/c", options=session):
+                pass
             other.stop()
             started = time.monotonic()
             meter.must(2001, CREATE, "cse-in/meter/c", {"m2m:cin": {"con": "patient"}}, 4)
             expect(time.monotonic() - started < 5, "the CREATE waited")
             other.start()
-            with Listener(other, "alarms/c") as notified:
+            with Listener(other, "alarms/c", options=session) as notified:
                 expect(b"patient" in notified.take(30)[1], "notification")
 
 

@@ -284,6 +284,31 @@ static void no_level_is_a_way_out_of_the_target(void **state)
 	}
 }
 
+/* MQTT 4.7.1 to 4.7.3 */
+static void filters_match_level_by_level(void **state)
+{
+	static const struct {
+		const char *filter, *topic;
+		bool matches;
+	} rows[] = {
+		{"a", "a", true},	  {"a", "b", false},	      {"a", "a/b", false},	 {"a/b", "a", false},
+		{"+", "a", true},	  {"+", "a/b", false},	      {"a/+", "a/", true},	 {"a/+", "a", false},
+		{"+/+", "/b", true},	  {"a/+/c", "a/b/c", true},   {"a/+/c", "a/b/d", false}, {"#", "a/b/c", true},
+		{"a/#", "a", true},	  {"a/#", "a/b/c", true},     {"a/#", "ab", false},	 {"#", "$SYS/x", false},
+		{"+/x", "$SYS/x", false}, {"$SYS/#", "$SYS/x", true}, {"a/#", "A/b", false},
+	};
+	struct ruled *ruled = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct str text = arena_printf(&ruled->arena, "%s cse-in/c C", rows[i].filter);
+
+		assert_int_equal(
+			rules_parse(&ruled->rules, text, &ruled->arena, ruled->message, sizeof(ruled->message)), 0);
+		if ((rules_find(&ruled->rules, str_of(rows[i].topic)) != NULL) != rows[i].matches)
+			fail_msg("%s and %s", rows[i].filter, rows[i].topic);
+	}
+}
+
 static void wrong_rules_are_refused_with_a_reason(void **state)
 {
 	static const char *const texts[] = {"a",       "a b",	  "a b c d e", "a/#/b x C", "a+ x C",
@@ -372,6 +397,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bytes_become_base64_where_contentInfo_says_so, set_up_rules,
 						tear_down_rules),
 		cmocka_unit_test_setup_teardown(no_level_is_a_way_out_of_the_target, set_up_rules, tear_down_rules),
+		cmocka_unit_test_setup_teardown(filters_match_level_by_level, set_up_rules, tear_down_rules),
 		cmocka_unit_test_setup_teardown(wrong_rules_are_refused_with_a_reason, set_up_rules, tear_down_rules),
 		cmocka_unit_test(an_answer_is_found_within_its_time),
 		cmocka_unit_test(memory_is_bounded_and_what_is_in_work_stays),
