@@ -1,7 +1,7 @@
-/* fuzz_coap: datagrams as the CoAP server receives them, over a core that answers with what it got. The input is a row of
- * them, each behind two bytes with its length; the highest bit says that it comes from another peer. What is answered is
- * well formed, and a datagram that comes again gets the same answer. Each is also read as a part of a stream, and as the
- * answer to a request of ours. */
+/* fuzz_coap: datagrams as the CoAP server receives them, over a core that answers with what it got. The input is a row
+ * of them, each behind two bytes with its length; the highest bit says that it comes from another peer. What is
+ * answered is well formed, and a datagram that comes again gets the same answer. Each is also read as a part of a
+ * stream, and as the answer to a request of ours. */
 #include "tests/fuzz/fuzz.h"
 
 #include "bindings/coap/coap.h"
@@ -132,10 +132,10 @@ static void read_as_stream(struct str bytes)
 	if (!len || len > bytes.len || message_read_stream(&message, str_make(bytes.ptr, len)) < 0)
 		return;
 	message_write_stream(&written, &message);
-	FUZZ_HOLDS(message.is_crowded || (message_stream_len(strbuf_str(&written)) == written.len &&
-					  message_read_stream(&again, strbuf_str(&written)) == 0 &&
-					  again.option_count == message.option_count &&
-					  str_eq(again.payload, message.payload)));
+	FUZZ_HOLDS(message.is_crowded ||
+		   (message_stream_len(strbuf_str(&written)) == written.len &&
+		    message_read_stream(&again, strbuf_str(&written)) == 0 &&
+		    again.option_count == message.option_count && str_eq(again.payload, message.payload)));
 	strbuf_finish(&written);
 }
 
