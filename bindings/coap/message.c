@@ -49,12 +49,15 @@ static void clear(struct message *message)
 	message->token = message->payload = STR("");
 }
 
-/* The empty message is four bytes (RFC 7252 4.1), and classes 1, 6 and 7 are reserved (12.1). */
-static bool is_code_of_datagram(uint8_t code, size_t len)
+/* The empty message is four bytes (RFC 7252 4.1), and classes 1, 6 and 7 are reserved (12.1). Some peers repeat the
+ * token in an acknowledgement; it says what it says. */
+static bool is_code_of_datagram(const struct message *message, size_t len)
 {
-	unsigned class = code >> 5;
+	unsigned class = message->code >> 5;
 
-	return code ? class != 1 && class != 6 && class != 7 : len == HEADER_SIZE;
+	if (message->code)
+		return class != 1 && class != 6 && class != 7;
+	return len == HEADER_SIZE || message->type == MESSAGE_ACK || message->type == MESSAGE_RST;
 }
 
 int message_read_datagram(struct message *message, struct str bytes)
@@ -69,8 +72,7 @@ int message_read_datagram(struct message *message, struct str bytes)
 	message->code = head[1];
 	message->mid = (uint16_t)(head[2] << 8 | head[3]);
 	token_len = head[0] & 15;
-	if (token_len > TOKEN_MAX || bytes.len < HEADER_SIZE + token_len ||
-	    !is_code_of_datagram(message->code, bytes.len))
+	if (token_len > TOKEN_MAX || bytes.len < HEADER_SIZE + token_len || !is_code_of_datagram(message, bytes.len))
 		return -1;
 	message->token = str_make(bytes.ptr + HEADER_SIZE, token_len);
 	return read_options(message, str_from(bytes, HEADER_SIZE + token_len));
