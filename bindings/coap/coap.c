@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---- connections come ---- */
@@ -26,6 +27,21 @@ static void closed(struct stream *stream, const char *why)
 	server_forget_stream(&front_of(stream)->server, stream);
 }
 
+/* Says so (RFC 8323 5.6), and takes what was sent, since closing with unread input would reset it away. */
+static void turn_away(int fd)
+{
+	const struct message message = {
+		.code = SIGNAL_ABORT, .token = STR(""), .payload = STR("as many connections are open as are served")};
+	struct strbuf bytes = {0};
+	char unread[4096];
+
+	message_write_stream(&bytes, &message);
+	if (send(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL) > 0 && shutdown(fd, SHUT_WR) == 0)
+		(void)!recv(fd, unread, sizeof(unread), 0);
+	strbuf_finish(&bytes);
+	close(fd);
+}
+
 static void accepted(struct listener *listener, int fd, const struct peer *peer)
 {
 	enum { OPTIONS = 64 * 1024 };
@@ -33,7 +49,7 @@ static void accepted(struct listener *listener, int fd, const struct peer *peer)
 	struct stream *stream;
 
 	if (front->streams.count >= front->config.max_connections) {
-		close(fd);
+		turn_away(fd);
 		return;
 	}
 	stream = stream_open(&front->streams, fd, peer, front->config.max_body + OPTIONS);

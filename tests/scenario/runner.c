@@ -89,22 +89,22 @@ static void torture_one(struct session *session, const struct scenario_file *fil
 	strbuf_finish(&failure);
 }
 
+static const struct {
+	const struct transport *transport;
+	bool sqlite;
+	unsigned needs;
+} places[] = {
+	{&transport_core, false, ON_CORE | ON_MEMORY},	    {&transport_core, true, ON_CORE | ON_SQLITE},
+	{&transport_http, false, ON_HTTP | ON_MEMORY},	    {&transport_http, true, ON_HTTP | ON_SQLITE},
+	{&transport_http_xml, false, ON_HTTP | ON_MEMORY},  {&transport_http_cbor, false, ON_HTTP | ON_MEMORY},
+#ifdef WITH_COAP
+	{&transport_coap, false, ON_COAP | ON_MEMORY},	    {&transport_coap_xml, false, ON_COAP | ON_MEMORY},
+	{&transport_coap_cbor, false, ON_COAP | ON_MEMORY},
+#endif
+};
+
 static void run_everywhere(struct session *session, const struct scenario_file *file, const struct scenario *scenario)
 {
-	static const struct {
-		const struct transport *transport;
-		bool sqlite;
-		unsigned needs;
-	} places[] = {
-		{&transport_core, false, ON_CORE | ON_MEMORY},	    {&transport_core, true, ON_CORE | ON_SQLITE},
-		{&transport_http, false, ON_HTTP | ON_MEMORY},	    {&transport_http, true, ON_HTTP | ON_SQLITE},
-		{&transport_http_xml, false, ON_HTTP | ON_MEMORY},  {&transport_http_cbor, false, ON_HTTP | ON_MEMORY},
-#ifdef WITH_COAP
-		{&transport_coap, false, ON_COAP | ON_MEMORY},	    {&transport_coap_xml, false, ON_COAP | ON_MEMORY},
-		{&transport_coap_cbor, false, ON_COAP | ON_MEMORY},
-#endif
-	};
-
 	if (session->options.title && !strstr(arena_cstr(&session->arena, scenario->title), session->options.title))
 		return;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)

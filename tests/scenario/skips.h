@@ -24,7 +24,7 @@ struct skips {
 int skips_parse(struct skips *skips, struct str text, struct arena *arena);
 /* Is this failure listed? It is counted if so. */
 bool skips_take(struct skips *skips, const char *transport, const char *path, struct str title, const char *failure);
-/* A test point for each row of the transport; NULL: of all. */
+/* A test point for each row of the transport; NULL: of all that this build has. */
 void skips_report(const struct skips *skips, struct tap *tap, const char *transport);
 
 #endif
