@@ -3,7 +3,7 @@
 fuzz_codecs = tests/fuzz/fuzz_codec.c tests/unit/same_value.c tests/unit/same_value.h \
 	tests/unit/tables.c tests/unit/tables.h
 fuzz_cse = tests/fuzz/small_cse.c tests/fuzz/small_cse.h tests/scenario/answers.c tests/scenario/answers.h \
-	tests/scenario/coverage.c tests/scenario/coverage.h tests/scenario/inspect.c \
+	tests/scenario/contents.c tests/scenario/contents.h tests/scenario/coverage.c tests/scenario/coverage.h tests/scenario/inspect.c \
 	tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c tests/scenario/scenario.h \
 	tests/scenario/sink.c tests/scenario/sink.h tests/scenario/transport.h tests/scenario/transport_core.c \
 	tests/scenario/transport_http.c tests/scenario/world.c tests/scenario/world.h
