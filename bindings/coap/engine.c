@@ -19,6 +19,10 @@ int __real_coap_pdu_parse(coap_proto_t proto, const uint8_t *bytes, size_t len, 
 int __wrap_coap_pdu_parse(coap_proto_t proto, const uint8_t *bytes, size_t len, coap_pdu_t *pdu);
 int __real_coap_pdu_parse_opt(coap_pdu_t *pdu);
 int __wrap_coap_pdu_parse_opt(coap_pdu_t *pdu);
+int __real_coap_socket_connect_tcp1(void *socket, const coap_address_t *local, const coap_address_t *peer, int port,
+				    coap_address_t *local_out, coap_address_t *peer_out);
+int __wrap_coap_socket_connect_tcp1(void *socket, const coap_address_t *local, const coap_address_t *peer, int port,
+				    coap_address_t *local_out, coap_address_t *peer_out);
 ssize_t __real_coap_socket_read(void *socket, uint8_t *bytes, size_t room);
 ssize_t __wrap_coap_socket_read(void *socket, uint8_t *bytes, size_t room);
 
@@ -53,6 +57,15 @@ int __wrap_coap_pdu_parse_opt(coap_pdu_t *pdu)
 	if (!__real_coap_pdu_parse_opt(pdu))
 		coap_pdu_set_code(pdu, COAP_SIGNALING_CODE_ABORT);
 	return 1;
+}
+
+/* When there is something to send in a connection that has ended, such as the answer to a ping that came behind an
+ * abort, the library connects to whoever had made it, and gives a local address then. It is not for a server to do so.
+ */
+int __wrap_coap_socket_connect_tcp1(void *socket, const coap_address_t *local, const coap_address_t *peer, int port,
+				    coap_address_t *local_out, coap_address_t *peer_out)
+{
+	return local ? 0 : __real_coap_socket_connect_tcp1(socket, local, peer, port, local_out, peer_out);
 }
 
 /* The library reads a connection again and again while it fills the buffer. */
