@@ -33,21 +33,56 @@ int __wrap_coap_option_filter_get(coap_opt_filter_t *filter, coap_option_num_t n
 	return filter->mask == 0 ? 1 : __real_coap_option_filter_get(filter, number);
 }
 
+enum { HEADER = 4, TOKEN_LEN = 0x0f, ACK_OR_RST = 0x20, MARKER = 0xff };
+
+/* Copies a datagram without Uri-Query options that are empty, which RFC 7252 5.10 allows, and the library does not.
+ * Returns its length; 0: it has no form. */
+static size_t drop_empty_queries(const uint8_t *bytes, size_t len, uint8_t *to, size_t room)
+{
+	size_t at = HEADER + (bytes[0] & TOKEN_LEN), used = at;
+	unsigned number = 0, last = 0;
+
+	if (at > len || len > room)
+		return 0;
+	memcpy(to, bytes, at);
+	while (at < len && bytes[at] != MARKER) {
+		coap_option_t option;
+		size_t size = coap_opt_parse(bytes + at, len - at, &option);
+
+		number += option.delta;
+		if (!size || number > UINT16_MAX)
+			return 0;
+		at += size;
+		if (number == COAP_OPTION_URI_QUERY && option.length == 0)
+			continue;
+		used += coap_opt_encode(to + used, room - used, (uint16_t)(number - last), option.value, option.length);
+		last = number;
+	}
+	if (len - at > room - used)
+		return 0;
+	memcpy(to + used, bytes + at, len - at);
+	return used + len - at;
+}
+
 /* The library takes signals of connections in datagrams too, and they change the session of whoever they say that they
  * come from; RFC 7252 12.1: the class is reserved. Some peers repeat the token in an acknowledgement, which says what
  * it says. */
 int __wrap_coap_pdu_parse(coap_proto_t proto, const uint8_t *bytes, size_t len, coap_pdu_t *pdu)
 {
-	enum { HEADER = 4, ACK_OR_RST = 0x20, NO_TOKEN = 0xf0 };
-	uint8_t header[HEADER];
+	enum { GROWTH = 8 }; /* numbers count from option to option */
+	uint8_t mended[COAP_RXBUFFER_SIZE + GROWTH];
 
 	if (len > HEADER && (bytes[0] & ACK_OR_RST) && bytes[1] == 0) {
-		memcpy(header, bytes, HEADER);
-		header[0] &= NO_TOKEN;
-		bytes = header;
-		len = HEADER;
+		memcpy(mended, bytes, HEADER);
+		mended[0] &= (uint8_t)~TOKEN_LEN;
+		return __real_coap_pdu_parse(proto, mended, HEADER, pdu);
 	}
-	return __real_coap_pdu_parse(proto, bytes, len, pdu) && coap_pdu_get_code(pdu) >> 5 != SIGNALS;
+	if (!__real_coap_pdu_parse(proto, bytes, len, pdu)) {
+		len = len < HEADER ? 0 : drop_empty_queries(bytes, len, mended, sizeof(mended));
+		if (!len || !__real_coap_pdu_parse(proto, mended, len, pdu))
+			return 0;
+	}
+	return coap_pdu_get_code(pdu) >> 5 != SIGNALS;
 }
 
 /* What is malformed in a connection is passed over by the library, and whoever asked waits; it ends like one that is

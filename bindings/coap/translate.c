@@ -131,13 +131,13 @@ static void map_target(const struct message *message, const struct schema *schem
 
 static void map_option(struct request *req, const struct option_def *def, struct str value)
 {
-	struct str text = value;
+	struct str text;
 
 	if (def->is_uint)
 		text = arena_printf(&req->arena, "%llu", (unsigned long long)message_uint(value));
-	else if (str_is_utf8(value))
-		text = arena_copy(&req->arena, value);
 	else
+		text = arena_copy(&req->arena, value);
+	if (!def->is_uint && !str_is_utf8(value))
 		refusal_note(req, RSC_BAD_REQUEST, "%s is malformed UTF-8", def->name);
 	if (def->parameter != PARAM_COUNT)
 		request_set(req, def->parameter, text);

@@ -210,6 +210,7 @@ def malformed():
         bad = client.send(Message(number=GET, options=[(9, b"x")]), NON)
         got = client.receive()
         expect_equal((got.kind, got.mid), (RST, bad.mid), "critical option in NON")
+        must(client.ask(request(GET, "cse-in", query=["", "rcn=1", ""])), 2000)
         expect_equal(must(client.ask(request(5, "cse-in")), 4005).text, "4.05", "FETCH")
         wrong = request(POST, "cse-in", body=b"{}", ty=3)
         wrong.options = [o for o in wrong.options if o[0] != raw.CONTENT_FORMAT] + [(raw.CONTENT_FORMAT, raw.uint(99))]
