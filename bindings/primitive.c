@@ -247,6 +247,8 @@ static void set_member(struct request *req, const struct schema *schema, struct 
 
 	if (str_eq(name, name_short(schema, ATTR_primitiveContent)))
 		req->content = value_text(v);
+	else if (parameter != PARAM_COUNT && value_type(v) == VALUE_NULL)
+		return; /* clients write null for what they leave out */
 	else if (parameter == PARAM_COUNT || value_name_is_escaped(v))
 		refusal_note(req, RSC_BAD_REQUEST, "unknown parameter %.*s", name.len < 60 ? (int)name.len : 60,
 			     name.ptr);

@@ -320,19 +320,29 @@ static int watch_signals(struct server *server)
 	return loop_watch(server->loop, &server->signals, EPOLLIN);
 }
 
-/* pointOfAccess: what the operator says, else where this server listens, if that is an address others can use. */
+/* Adds scheme://listen and path, if that is an address others can use. */
+static void add_own_address(struct server *server, const char *scheme, const char *listen, const char *path)
+{
+	size_t len = strlen(listen), used = strlen(server->own_address);
+
+	if (len == 0 || strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0 ||
+	    strcmp(listen + len - 2, ":0") == 0)
+		return;
+	snprintf(server->own_address + used, sizeof(server->own_address) - used, "%s%s://%s%s", used ? "," : "", scheme,
+		 listen, path);
+}
+
+/* pointOfAccess: what the operator says, else where this server listens; also for WebSocket (TS-0020 6.2.1). */
 static const char *points_of_access(struct server *server)
 {
 	const struct config *config = server->config;
-	const char *listen = config->http_listen;
-	size_t len = strlen(listen);
 
 	if (config->cse_points_of_access[0])
 		return config->cse_points_of_access;
-	if (strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0 ||
-	    strcmp(listen + len - 2, ":0") == 0)
-		return "";
-	snprintf(server->own_address, sizeof(server->own_address), "http://%s%s", listen, config->http_root);
+	add_own_address(server, "http", config->http_listen, config->http_root);
+	add_own_address(server, "ws", config->websocket_listen, "");
+	if (config->websocket_upgrade)
+		add_own_address(server, "ws", config->http_listen, config->http_root);
 	return server->own_address;
 }
 

@@ -1,4 +1,5 @@
 # Checks of the source tree itself, and the tests of each folder.
+EXTRA_DIST += tests/thread-sanitizer.txt
 dist_check_SCRIPTS += tests/check-floors tests/check-rules tests/check-style
 TESTS += tests/check-floors tests/check-rules tests/check-style
 

@@ -148,12 +148,12 @@ int approach_fd(const struct approach *approach)
 
 const char *approach_failure(struct approach *approach)
 {
-	bool is_connected;
+	const char *why;
 
-	pthread_mutex_lock(&approach->lock);
-	is_connected = approach->is_connected;
+	pthread_mutex_lock(&approach->lock); /* what the thread wrote before the descriptor could be read */
+	why = approach->is_connected ? NULL : approach->why;
 	pthread_mutex_unlock(&approach->lock);
-	return is_connected ? NULL : approach->why;
+	return why;
 }
 
 bool approach_end(struct approach *approach)

@@ -332,7 +332,7 @@ static void ended(struct stream *stream)
 
 void session_end(struct session *session, enum close_code code, const char *why)
 {
-	if (is_closed(session))
+	if (is_closed(session) || session->stream.close_code != CLOSE_NONE)
 		return;
 	stream_close(&session->stream, code, why);
 	session_touch(session);

@@ -96,7 +96,8 @@ struct binding {
 	/* The address it listens on, for people and tests ("http://127.0.0.1:8080"). */
 	const char *(*address)(struct binding_state *state);
 
-	/* The URL schemes it sends to, NULL-terminated; NULL: it sends nothing, and has no send and cancel. */
+	/* The URL schemes it sends to, NULL-terminated; NULL: none. A binding that sends nothing has no send and no
+	 * cancel. */
 	const char *const *schemes;
 	void (*send)(struct binding_state *state, struct hop *hop);
 	/* The hop is taken back: done will not be called. */

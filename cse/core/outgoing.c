@@ -511,7 +511,7 @@ void cse_add_binding(struct cse *cse, const struct binding *binding, struct bind
 {
 	struct open_binding *open;
 
-	if (!binding->schemes && !binding->adopt)
+	if (!binding->send && !binding->adopt)
 		return;
 	open = xzalloc(sizeof(*open));
 	open->binding = binding;

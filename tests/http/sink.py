@@ -56,6 +56,12 @@ class Client:
         self.tell("sync")
         return self.process.stdout.readline() == "sync\n"
 
+    def catch_up(self):
+        """What the client was told has been obeyed; hops that have ended so far are forgotten."""
+        self.tell("sync")
+        while (line := self.process.stdout.readline()) != "sync\n":
+            assert line, "the client has ended"
+
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.process.pid))
 

@@ -5,10 +5,8 @@ dist_check_SCRIPTS += tests/peers/test_mqtt.py
 TESTS += tests/peers/test_mqtt.py
 endif
 if WITH_WEBSOCKET
-TESTS += tests/peers/test_websocket.py
+TESTS += tests/peers/test_websocket.py tests/peers/test_websocket_clients.py tests/peers/test_websocket_page.py
 endif
-dist_check_SCRIPTS += tests/peers/test_websocket.py
-EXTRA_DIST += tests/peers/websocket_client.py
 if WITH_COAP
 if WITH_MQTT
 if WITH_WEBSOCKET
@@ -18,3 +16,5 @@ endif
 endif
 dist_check_SCRIPTS += tests/peers/test_across.py
 EXTRA_DIST += tests/peers/across.js
+dist_check_SCRIPTS += tests/peers/test_websocket.py tests/peers/test_websocket_clients.py tests/peers/test_websocket_page.py
+EXTRA_DIST += tests/peers/websocket_client.py tests/peers/websocket_stand.py

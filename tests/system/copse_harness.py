@@ -95,6 +95,13 @@ def program():
     return os.environ.get("COPSE") or os.path.join(os.path.abspath(top), "build", "copse")
 
 
+def is_sanitized():
+    """Whether the program is built with sanitizers, which take memory of their own."""
+    with open(program(), "rb") as file:
+        text = file.read()
+    return b"__asan_init" in text or b"__tsan_init" in text
+
+
 def run(*arguments, env=None, cwd=None, timeout=60):
     """Runs the program to its end; the result has returncode, stdout and stderr (text). env is added to what is set."""
     return subprocess.run(

@@ -32,9 +32,9 @@ from copse_harness import (
     comment,
     expect,
     expect_equal,
+    is_sanitized,
     main,
     must,
-    program,
     request_bytes,
     rule,
 )
@@ -55,12 +55,6 @@ def descriptors(server):
 def resident_kb(server):
     with open("/proc/%d/status" % server.pid, encoding="ascii") as status:
         return int(next(line for line in status if line.startswith("VmRSS")).split()[1])
-
-
-def is_sanitized():
-    with open(program(), "rb") as file:
-        text = file.read()
-    return b"__asan_init" in text or b"__tsan_init" in text
 
 
 def wait_until(condition, what, seconds=60):

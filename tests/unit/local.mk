@@ -97,3 +97,15 @@ TESTS += test_mqtt
 test_mqtt_SOURCES = tests/unit/test_mqtt.c tests/unit/tables.c tests/unit/tables.h
 test_mqtt_LDADD = $(binding_test_libraries)
 endif
+
+# connections of entities
+check_PROGRAMS += test_connected
+TESTS += test_connected
+test_connected_SOURCES = tests/unit/test_connected.c tests/fuzz/fuzz.c tests/fuzz/fuzz.h $(fuzz_cse)
+test_connected_LDADD = -lcmocka $(fuzz_link)
+if WITH_WEBSOCKET
+check_PROGRAMS += test_websocket_parts
+TESTS += test_websocket_parts
+endif
+test_websocket_parts_SOURCES = tests/unit/test_websocket_parts.c
+test_websocket_parts_LDADD = libbindings.a libbase.a -lcmocka -lz -lpthread

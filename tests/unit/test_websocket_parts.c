@@ -1,0 +1,185 @@
+/* Heads of frames, and compressed messages: the parts of the WebSocket binding that read bytes by themselves. */
+#include "bindings/websocket/deflation.h"
+#include "bindings/websocket/frames.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { MAX_MESSAGE = 1000 };
+
+/* ---- frames ---- */
+
+struct frame_case {
+	struct str bytes;
+	enum close_code code;
+	bool is_amid, had_control; /* in the end, if code is NONE */
+};
+
+#define MASKED "\1\2\3\4"
+
+static const struct frame_case cases[] = {
+	{STR("\x81\x80" MASKED), CLOSE_NONE, false, false},
+	{STR("\x81\x83" MASKED "abc"), CLOSE_NONE, false, false},
+	{STR("\x81\x83" MASKED "ab"), CLOSE_NONE, true, false},
+	{STR("\x81"), CLOSE_NONE, true, false},
+	{STR("\x01\x83" MASKED "abc"), CLOSE_NONE, true, false},
+	{STR("\x01\x83" MASKED "abc\x89\x82" MASKED "hi\x80\x80" MASKED), CLOSE_NONE, false, true},
+	{STR("\x01\x80" MASKED "\x00\x81" MASKED "a\x80\x81" MASKED "b"), CLOSE_NONE, false, false},
+	{STR("\x88\x82" MASKED "\x03\xe8"), CLOSE_NONE, false, true},
+	{STR("\x8a\x80" MASKED), CLOSE_NONE, false, false},
+	{STR("\x81\x03"), CLOSE_PROTOCOL_ERROR, false, false},
+	{STR("\xc1\x80" MASKED), CLOSE_PROTOCOL_ERROR, false, false},
+	{STR("\x88\x81" MASKED), CLOSE_PROTOCOL_ERROR, false, false},
+	{STR("\x89\xfe\x00\x7e" MASKED), CLOSE_PROTOCOL_ERROR, false, false},
+	{STR("\x81\xfe\x00\x7d" MASKED), CLOSE_PROTOCOL_ERROR, false, false},
+	{STR("\x81\xff\x00\x00\x00\x00\x00\x00\xff\xff" MASKED), CLOSE_PROTOCOL_ERROR, false, false},
+	{STR("\x81\xff\x80\x00\x00\x00\x00\x01\x00\x00" MASKED), CLOSE_PROTOCOL_ERROR, false, false},
+	{STR("\x81\xff\x00\x00\x00\x00\x00\x01\x00\x00" MASKED), CLOSE_TOO_BIG, false, false},
+	{STR("\x81\xfe\x03\xe9" MASKED), CLOSE_TOO_BIG, false, false},
+	{STR("\x81\xfe\x03\xe8" MASKED), CLOSE_NONE, true, false},
+};
+
+static void frames_are_judged_by_their_heads_however_they_are_cut(void **test)
+{
+	(void)test;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t size = 1; size <= cases[i].bytes.len; size++) {
+			struct frames frames = {.max_message = MAX_MESSAGE};
+			struct str rest = cases[i].bytes;
+			enum close_code code = CLOSE_NONE;
+
+			while (rest.len && code == CLOSE_NONE) {
+				code = frames_scan(&frames, str_make(rest.ptr, size < rest.len ? size : rest.len));
+				rest = str_from(rest, size);
+			}
+			assert_int_equal(code, cases[i].code);
+			if (code == CLOSE_NONE) {
+				assert_int_equal(frames_is_amid(&frames), cases[i].is_amid);
+				assert_int_equal(frames.had_control, cases[i].had_control);
+			} else {
+				assert_non_null(frames.why);
+			}
+		}
+}
+
+static void the_bit_of_compression_is_for_the_first_frame_of_a_message_where_it_is_agreed_on(void **test)
+{
+	static const struct str good = {"\xc1\x80" MASKED, 6}, wrong[] = {
+								       {"\x41\x80" MASKED "\xc0\x80" MASKED, 12},
+								       {"\xc9\x80" MASKED, 6},
+								       {"\xa1\x80" MASKED, 6},
+							       };
+	struct frames frames = {.max_message = MAX_MESSAGE, .takes_deflated = true};
+
+	(void)test;
+	assert_int_equal(frames_scan(&frames, good), CLOSE_NONE);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		frames = (struct frames){.max_message = MAX_MESSAGE, .takes_deflated = true};
+		assert_int_equal(frames_scan(&frames, wrong[i]), CLOSE_PROTOCOL_ERROR);
+	}
+}
+
+static void a_message_counts_with_all_its_fragments(void **test)
+{
+	struct frames frames = {.max_message = 10};
+
+	(void)test;
+	assert_int_equal(frames_scan(&frames, STR("\x01\x86" MASKED "abcdef\x80\x84" MASKED "abcd")), CLOSE_NONE);
+	assert_int_equal(frames_scan(&frames, STR("\x01\x86" MASKED "abcdef\x80\x85" MASKED)), CLOSE_TOO_BIG);
+}
+
+/* ---- compression ---- */
+
+static void add_text(struct strbuf *out, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		strbuf_add_char(out, (char)('a' + (i * i * 7 + i / 3) % 26));
+}
+
+static void messages_come_back_in_any_size(void **test)
+{
+	static const size_t sizes[] = {1, 2, 10, 125, 4000, 4096, 5000, 100000, 3};
+
+	(void)test;
+	for (int forgets = 0; forgets < 2; forgets++) {
+		struct deflation *here = deflation_create(forgets, forgets),
+				 *there = deflation_create(forgets, forgets);
+
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			struct strbuf text = {0}, packed = {0}, back = {0};
+
+			add_text(&text, sizes[i]);
+			deflation_add(here, strbuf_str(&text), &packed);
+			assert_int_equal(deflation_inflate(there, strbuf_str(&packed), 1 << 20, &back), 0);
+			assert_true(str_eq(strbuf_str(&text), strbuf_str(&back)));
+			strbuf_finish(&text);
+			strbuf_finish(&packed);
+			strbuf_finish(&back);
+		}
+		deflation_destroy(here);
+		deflation_destroy(there);
+	}
+}
+
+static void what_inflates_to_too_much_is_found_before_it_has(void **test)
+{
+	struct deflation *deflation = deflation_create(false, false);
+	struct strbuf zeroes = {0}, packed = {0}, back = {0};
+
+	(void)test;
+	memset(strbuf_reserve(&zeroes, 10 << 20), 0, 10 << 20);
+	zeroes.len = 10 << 20;
+	deflation_add(deflation, strbuf_str(&zeroes), &packed);
+	assert_true(packed.len < 100000);
+	assert_int_equal(deflation_inflate(deflation, strbuf_str(&packed), 1000, &back), ERROR_LIMIT);
+	assert_true(back.cap < 100000);
+	deflation_destroy(deflation);
+	strbuf_finish(&zeroes);
+	strbuf_finish(&packed);
+	strbuf_finish(&back);
+}
+
+static void what_is_not_compressed_is_refused(void **test)
+{
+	struct deflation *deflation = deflation_create(false, false);
+	struct strbuf back = {0};
+
+	(void)test;
+	assert_int_equal(deflation_inflate(deflation, STR("\x07\xff\xff\x00garbage"), 1000, &back), ERROR_FORMAT);
+	deflation_destroy(deflation);
+	strbuf_finish(&back);
+}
+
+/* RFC 7692 7.2.3.5: a peer may end the stream, and begin another. */
+static void a_last_block_is_not_the_end(void **test)
+{
+	struct deflation *deflation = deflation_create(false, false);
+	struct strbuf back = {0};
+
+	(void)test;
+	assert_int_equal(deflation_inflate(deflation, STR("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), 1000, &back), 0);
+	assert_true(str_eq(strbuf_str(&back), STR("Hello")));
+	strbuf_clear(&back);
+	assert_int_equal(deflation_inflate(deflation, STR("\xf2\x48\xcd\xc9\xc9\x07\x00"), 1000, &back), 0);
+	assert_true(str_eq(strbuf_str(&back), STR("Hello")));
+	deflation_destroy(deflation);
+	strbuf_finish(&back);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frames_are_judged_by_their_heads_however_they_are_cut),
+		cmocka_unit_test(the_bit_of_compression_is_for_the_first_frame_of_a_message_where_it_is_agreed_on),
+		cmocka_unit_test(a_message_counts_with_all_its_fragments),
+		cmocka_unit_test(messages_come_back_in_any_size),
+		cmocka_unit_test(what_inflates_to_too_much_is_found_before_it_has),
+		cmocka_unit_test(what_is_not_compressed_is_refused),
+		cmocka_unit_test(a_last_block_is_not_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
