@@ -332,6 +332,19 @@ static void add_own_address(struct server *server, const char *scheme, const cha
 		 listen, path);
 }
 
+/* TS-0010 6.6 */
+static void add_brokers(struct server *server)
+{
+	struct str rest = str_of(server->config->mqtt_broker), item;
+
+	while ((item = str_next_item(&rest)).ptr) {
+		size_t used = strlen(server->own_address);
+
+		snprintf(server->own_address + used, sizeof(server->own_address) - used, "%s%s%.*s", used ? "," : "",
+			 str_starts(item, STR("mqtt://")) ? "" : "mqtt://", STR_ARG(item));
+	}
+}
+
 /* pointOfAccess: what the operator says, else where this server listens; also for WebSocket (TS-0020 6.2.1). */
 static const char *points_of_access(struct server *server)
 {
@@ -343,6 +356,7 @@ static const char *points_of_access(struct server *server)
 	add_own_address(server, "ws", config->websocket_listen, "");
 	if (config->websocket_upgrade)
 		add_own_address(server, "ws", config->http_listen, config->http_root);
+	add_brokers(server);
 	return server->own_address;
 }
 

@@ -381,6 +381,8 @@ def _():
 def _():
     with new_broker() as first, new_broker() as second, serve(first, second.url + "/plant/a") as server:
         connected(server, 2)
+        addresses = over_http(server, "GET", "/cse-in").resource["poa"]
+        expect_equal(addresses[-2:], [first.url, second.url + "/plant/a"], "points of access")
         with Client(first, "Cone") as one, Client(second, "Ctwo", prefix="plant/a") as two:
             one.register()
             two.register()
