@@ -10,6 +10,7 @@ libbindings_a_SOURCES = \
 	bindings/primitive.c bindings/primitive.h \
 	bindings/refusal.c bindings/refusal.h \
 	bindings/registry.c bindings/registry.def bindings/registry.h \
+	bindings/resolver.c bindings/resolver.h \
 	bindings/target.c bindings/target.h bindings/query.def \
 	bindings/transcoder.c bindings/transcoder.h \
 	bindings/http/chunked.c bindings/http/chunked.h \
@@ -28,17 +29,20 @@ libbindings_a_SOURCES = \
 if WITH_COAP
 libbindings_a_SOURCES += \
 	bindings/coap/block.c bindings/coap/block.h \
-	bindings/coap/credit.c bindings/coap/credit.h \
-	bindings/coap/exchange.c bindings/coap/exchange.h \
 	bindings/coap/coap.c bindings/coap/coap.h \
+	bindings/coap/engine.c bindings/coap/engine.h \
+	bindings/coap/exchange.c bindings/coap/exchange.h \
+	bindings/coap/hop_message.c bindings/coap/hop_message.h \
 	bindings/coap/keeper.c bindings/coap/keeper.h \
-	bindings/coap/translate.c bindings/coap/translate.h \
+	bindings/coap/library.h \
+	bindings/coap/link.c bindings/coap/link.h \
 	bindings/coap/message.c bindings/coap/message.h \
+	bindings/coap/observe.c bindings/coap/observe.h \
 	bindings/coap/option.c bindings/coap/option.h bindings/coap/option.def bindings/coap/format.def \
+	bindings/coap/sender.c bindings/coap/sender.h \
 	bindings/coap/server.c bindings/coap/server.h \
 	bindings/coap/tcp.c bindings/coap/tcp.h \
-	bindings/coap/transmission.c bindings/coap/transmission.h \
-	bindings/coap/udp.c bindings/coap/udp.h
+	bindings/coap/translate.c bindings/coap/translate.h
 endif
 
 if WITH_MQTT

@@ -16,8 +16,7 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* Decodes into to, which has room for in.len bytes. Returns the length, or -1 on a bad escape. */
-static ptrdiff_t decode(char *to, struct str in)
+ptrdiff_t target_decode(char *to, struct str in)
 {
 	char *start = to;
 
@@ -56,7 +55,7 @@ static bool has_control(struct str s, const char *allowed)
 /* Decodes one segment behind *to and moves *to; NULL, or what is wrong. */
 static const char *add_segment(char **to, struct str segment)
 {
-	ptrdiff_t len = decode(*to, segment);
+	ptrdiff_t len = target_decode(*to, segment);
 	struct str decoded;
 
 	if (len < 0)
@@ -141,7 +140,7 @@ static bool is_query_parameter(enum parameter parameter)
 static struct str decode_text(struct request *req, struct str in, const char *what)
 {
 	char *text = arena_alloc(&req->arena, in.len + 1);
-	ptrdiff_t len = decode(text, in);
+	ptrdiff_t len = target_decode(text, in);
 	struct str decoded = str_make(text, len > 0 ? (size_t)len : 0);
 
 	if (len < 0)
@@ -285,8 +284,7 @@ void target_map(struct request *req, struct str target, struct str root, const s
 
 /* ---- the way back ---- */
 
-/* Escapes all but unreserved characters and those of also (RFC 3986 2.3). */
-static void add_escaped(struct strbuf *out, struct str text, const char *also)
+void target_add_escaped(struct strbuf *out, struct str text, const char *also)
 {
 	static const char hex[] = "0123456789ABCDEF";
 
@@ -312,11 +310,11 @@ void target_add_path(struct strbuf *out, struct str root, struct str cse_id, str
 	} else {
 		STRBUF_LIT(out, "/~");
 		if (!str_starts(to, STR("/"))) {
-			add_escaped(out, cse_id, also);
+			target_add_escaped(out, cse_id, also);
 			strbuf_add_char(out, '/');
 		}
 	}
-	add_escaped(out, to, also);
+	target_add_escaped(out, to, also);
 }
 
 void target_add_query(struct strbuf *out, const struct str *param)
@@ -340,7 +338,7 @@ void target_add_query(struct strbuf *out, const struct str *param)
 		strbuf_add_char(out, separator);
 		strbuf_add_str(out, str_of(parameter_defs[parameters[i]].short_name));
 		strbuf_add_char(out, '=');
-		add_escaped(out, value, "/:@+,");
+		target_add_escaped(out, value, "/:@+,");
 		separator = '&';
 	}
 }

@@ -17,4 +17,10 @@ void target_add_path(struct strbuf *out, struct str root, struct str cse_id, str
  * names behind a `#` is one of them. */
 void target_add_query(struct strbuf *out, const struct str *param);
 
+/* Decodes percent escapes into to, which has room for in.len bytes. Returns the length, or -1 on a bad escape. */
+ptrdiff_t target_decode(char *to, struct str in);
+
+/* Adds text with all escaped but unreserved characters and those of also (RFC 3986 2.3). */
+void target_add_escaped(struct strbuf *out, struct str text, const char *also);
+
 #endif

@@ -20,8 +20,8 @@ void block_add(struct message *message, unsigned option, const struct block *blo
 
 static bool is_of_part(unsigned number)
 {
-	return number == COAP_NUMBER_BLOCK1 || number == COAP_NUMBER_BLOCK2 || number == COAP_NUMBER_SIZE1 ||
-	       number == COAP_NUMBER_SIZE2 || number == COAP_NUMBER_OBSERVE;
+	return number == COAP_OPTION_BLOCK1 || number == COAP_OPTION_BLOCK2 || number == COAP_OPTION_SIZE1 ||
+	       number == COAP_OPTION_SIZE2 || number == COAP_OPTION_OBSERVE;
 }
 
 uint64_t block_key(const struct message *message, uint64_t seed)
@@ -170,8 +170,8 @@ bool block_cut(struct message *message, const struct block *block)
 		return false;
 	piece.has_more = len - offset > size;
 	if (block->number == 0)
-		message_add_uint(message, COAP_NUMBER_SIZE2, len);
-	block_add(message, COAP_NUMBER_BLOCK2, &piece);
+		message_add_uint(message, COAP_OPTION_SIZE2, len);
+	block_add(message, COAP_OPTION_BLOCK2, &piece);
 	message->payload = str_make(message->payload.ptr + offset, piece.has_more ? size : len - offset);
 	return true;
 }

@@ -3,45 +3,8 @@
 
 #include "bindings/address.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-/* ---- connections come ---- */
-
-static struct binding_state *front_of(const struct stream *stream)
-{
-	return container_of(stream->streams, struct binding_state, streams);
-}
-
-static void took(struct stream *stream, const struct message *message)
-{
-	if (message_is_request(message))
-		server_request(&front_of(stream)->server, stream, message);
-}
-
-static void closed(struct stream *stream, const char *why)
-{
-	(void)why;
-	server_forget_stream(&front_of(stream)->server, stream);
-}
-
-static void accepted(struct listener *listener, int fd, const struct peer *peer)
-{
-	enum { OPTIONS = 64 * 1024 };
-	struct binding_state *front = container_of(listener, struct binding_state, listener);
-	struct stream *stream;
-
-	if (front->streams.count >= front->config.max_connections) {
-		close(fd);
-		return;
-	}
-	stream = tcp_open(&front->streams, fd, peer, front->config.max_body + OPTIONS);
-	if (!stream)
-		return;
-	stream->took = took;
-	stream->closed = closed;
-}
 
 /* ---- the end ---- */
 
@@ -61,40 +24,23 @@ static void drain_ended(struct timer *timer)
 	drained(front->drained_arg); /* may close the front */
 }
 
-static bool is_drained(const struct binding_state *front)
+static void server_went_idle(struct server *server)
 {
-	return front->server.waiting_count == 0 && front->streams.count == 0;
-}
+	struct binding_state *front = container_of(server, struct binding_state, server);
 
-static void look_whether_drained(struct binding_state *front)
-{
-	if (front->drained && is_drained(front))
-		loop_timer_set(front->server.loop, &front->drain, 0);
-	if (front->is_closed && front->server.waiting_count == 0)
+	if (front->drained && server_is_idle(server))
+		loop_timer_set(server->loop, &front->drain, 0);
+	if (front->is_closed && server->waiting_count == 0)
 		finish(front);
 }
 
-static void server_is_idle(struct server *server)
-{
-	look_whether_drained(container_of(server, struct binding_state, server));
-}
-
-static void streams_are_empty(struct streams *streams)
-{
-	look_whether_drained(container_of(streams, struct binding_state, streams));
-}
-
-/* Answers still go out by datagrams; what comes new is turned away. */
 static void coap_drain(struct binding_state *front, void (*done)(void *arg), void *arg)
 {
 	front->drained = done;
 	front->drained_arg = arg;
-	front->server.is_draining = true;
-	listener_close(&front->listener);
-	list_each (item, &front->streams.all)
-		tcp_drain(container_of(item, struct stream, link));
+	server_drain(&front->server);
 	loop_timer_set(front->server.loop, &front->drain,
-		       is_drained(front) ? 0 : (int64_t)front->config.drain_timeout_ms * 1000);
+		       server_is_idle(&front->server) ? 0 : (int64_t)front->config.drain_timeout_ms * 1000);
 }
 
 /* Requests still at the CSE keep the front until they are answered. */
@@ -103,8 +49,7 @@ static void coap_close(struct binding_state *front)
 	if (!front)
 		return;
 	front->drained = NULL;
-	listener_close(&front->listener);
-	streams_finish(&front->streams);
+	sender_close(&front->sender);
 	server_stop(&front->server);
 	front->is_closed = true;
 	if (front->server.waiting_count == 0)
@@ -113,52 +58,33 @@ static void coap_close(struct binding_state *front)
 
 /* ---- the beginning ---- */
 
-/* The same port for datagrams and connections; one that the kernel picks for the first may be taken for the second. */
-static int open_sockets(struct binding_state *front, struct cse *cse, struct loop *loop, char *message, size_t size)
-{
-	enum { TRIES = 8 };
-	struct addrinfo *infos;
-	int error = address_resolve("coap.listen", front->config.listen, SOCK_DGRAM, &infos, message, size);
-
-	if (error < 0)
-		return error;
-	for (int i = 0; i < TRIES; i++) {
-		char where[100];
-
-		error = server_open(&front->server, cse, loop, &front->config, infos);
-		if (error < 0) {
-			snprintf(message, size, "coap.listen %s: %s", front->config.listen, error_text(error));
-			break;
-		}
-		address_describe(front->server.udp.watch.fd, "coap", where, sizeof(where));
-		error = listener_open(&front->listener, loop, "coap", "coap.listen", where + strlen("coap://"), message,
-				      size);
-		if (error == 0)
-			break;
-		server_stop(&front->server);
-		server_finish(&front->server);
-	}
-	freeaddrinfo(infos);
-	return error;
-}
-
 static int coap_open(struct cse *cse, struct loop *loop, const struct binding_config *config,
 		     struct binding_state **state, char *message, size_t size)
 {
-	struct binding_state *front = xzalloc(sizeof(*front));
-	int error;
+	struct addrinfo *infos;
+	struct binding_state *front;
+	int error = address_resolve("coap.listen", config->listen, SOCK_DGRAM, &infos, message, size);
 
+	if (error < 0)
+		return error;
+	front = xzalloc(sizeof(*front));
 	front->config = *config;
 	front->drain.fire = drain_ended;
-	front->listener.accepted = accepted;
-	error = open_sockets(front, cse, loop, message, size);
+	error = sender_open(&front->sender, cse, loop, config, message, size);
 	if (error < 0) {
+		freeaddrinfo(infos);
 		free(front);
 		return error;
 	}
-	front->server.idle = server_is_idle;
-	streams_init(&front->streams, loop, &front->config);
-	front->streams.emptied = streams_are_empty;
+	error = server_open(&front->server, cse, loop, &front->config, infos);
+	freeaddrinfo(infos);
+	if (error < 0) {
+		snprintf(message, size, "coap.listen %s: %s", config->listen, error_text(error));
+		sender_close(&front->sender);
+		free(front);
+		return error;
+	}
+	front->server.idle = server_went_idle;
 	*state = front;
 	return 0;
 }
@@ -170,12 +96,27 @@ static void coap_set_limits(struct binding_state *front, const struct binding_co
 	front->config.body_timeout_ms = config->body_timeout_ms;
 	front->config.idle_timeout_ms = config->idle_timeout_ms;
 	front->config.drain_timeout_ms = config->drain_timeout_ms;
+	server_set_limits(&front->server);
 }
 
 static const char *coap_address(struct binding_state *front)
 {
-	return front->listener.address;
+	return front->server.address;
 }
+
+/* ---- hops ---- */
+
+static void coap_send_hop(struct binding_state *front, struct hop *hop)
+{
+	sender_send(&front->sender, hop);
+}
+
+static void coap_cancel_hop(struct binding_state *front, struct hop *hop)
+{
+	sender_cancel(&front->sender, hop);
+}
+
+static const char *const schemes[] = {"coap", "coap+tcp", NULL};
 
 extern const struct binding binding_coap;
 const struct binding binding_coap = {
@@ -185,4 +126,7 @@ const struct binding binding_coap = {
 	.close = coap_close,
 	.set_limits = coap_set_limits,
 	.address = coap_address,
+	.schemes = schemes,
+	.send = coap_send_hop,
+	.cancel = coap_cancel_hop,
 };

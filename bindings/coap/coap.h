@@ -1,16 +1,14 @@
-/* coap: the CoAP server, its connections and the client. It is the binding_state behind binding_coap. */
+/* coap: the CoAP server and client. It is the binding_state behind binding_coap. */
 #ifndef BINDINGS_COAP_COAP_H
 #define BINDINGS_COAP_COAP_H
 
+#include "bindings/coap/sender.h"
 #include "bindings/coap/server.h"
-#include "bindings/coap/tcp.h"
-#include "bindings/listener.h"
 
 struct binding_state {
 	struct binding_config config;
 	struct server server;
-	struct streams streams; /* that peers have made */
-	struct listener listener;
+	struct sender sender;
 	bool is_closed;
 	struct timer drain;
 	void (*drained)(void *arg);

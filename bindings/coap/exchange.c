@@ -1,13 +1,14 @@
 /* exchange: acknowledging, answering, answering again. */
 #include "bindings/coap/exchange.h"
 
+#include "bindings/address.h"
 #include "bindings/coap/server.h"
-#include "bindings/coap/tcp.h"
 
 #include <stdlib.h>
 
 enum {
 	MOST_BYTES = 48 << 20,
+	LIFETIME_US = 247000000, /* RFC 7252 4.8.2, EXCHANGE_LIFETIME */
 	/* A client sends again after two seconds; an answer within this time goes with the acknowledgement and costs
 	 * half the datagrams. */
 	PIGGYBACK_US = 500000,
@@ -20,51 +21,65 @@ static void drop(struct keeper *keeper, struct kept *kept)
 	struct exchange *exchange = container_of(kept, struct exchange, kept);
 
 	loop_timer_cancel(keeper->loop, &exchange->soon);
-	transmission_end(&exchange->separate);
-	list_remove(&exchange->of_stream);
+	exchange_forsake(exchange);
 	strbuf_finish(&exchange->sent);
+	strbuf_finish(&exchange->observation);
 	free(exchange);
 }
 
 void exchanges_init(struct keeper *keeper, struct loop *loop)
 {
-	keeper_init(keeper, loop, MOST_BYTES, TRANSMISSION_EXCHANGE_LIFETIME_US, drop);
+	keeper_init(keeper, loop, MOST_BYTES, LIFETIME_US, drop);
 }
 
-static struct exchange *make(struct server *server, const struct party *party, uint64_t key,
-			     const struct message *message)
+struct party exchange_party(const coap_session_t *session)
 {
+	const struct tcp *tcp = tcp_of(session);
+
+	return tcp ? (struct party){.connection = tcp->id} : party_at(&coap_session_get_addr_remote(session)->addr.sa);
+}
+
+struct exchange *exchange_begin(struct server *server, coap_session_t *session, const struct message *message,
+				uint64_t hash)
+{
+	struct tcp *tcp = tcp_of(session);
 	struct exchange *exchange = xzalloc(sizeof(*exchange));
+	struct party party = exchange_party(session);
 
 	exchange->server = server;
+	exchange->session = coap_session_reference(session);
+	exchange->hash = hash;
+	exchange->len = message_len(message);
+	exchange->is_con = !tcp && message->type == COAP_MESSAGE_CON;
 	exchange->token_len = (uint8_t)message->token.len;
 	if (message->token.len)
 		memcpy(exchange->token, message->token.ptr, message->token.len);
-	list_init(&exchange->of_stream);
-	keeper_add(&server->exchanges, &exchange->kept, party, key);
+	list_init(&exchange->of_tcp);
+	if (tcp)
+		list_push(&tcp->exchanges, &exchange->of_tcp);
+	keeper_add(&server->exchanges, &exchange->kept, &party, tcp ? server->next_key++ : message->mid);
 	return exchange;
 }
 
-struct exchange *exchange_of_datagram(struct server *server, const struct udp_peer *from, const struct udp_local *at,
-				      const struct message *message, uint64_t hash)
+void exchange_forsake(struct exchange *exchange)
 {
-	const struct party party = {.peer = *from};
-	struct exchange *exchange = make(server, &party, message->mid, message);
+	coap_session_t *session = exchange->session;
+	struct tcp *tcp = session ? tcp_of(session) : NULL;
 
-	exchange->local = *at;
-	exchange->hash = hash;
-	exchange->is_con = message->type == MESSAGE_CON;
-	return exchange;
+	exchange->session = NULL;
+	list_remove(&exchange->of_tcp);
+	if (tcp)
+		tcp_settle(tcp);
+	coap_session_release(session);
 }
 
-struct exchange *exchange_of_stream(struct server *server, struct stream *stream, const struct message *message)
+void exchanges_forsake(struct server *server)
 {
-	const struct party party = {.stream = stream->id};
-	struct exchange *exchange = make(server, &party, server->next_key++, message);
+	size_t state = 0;
 
-	exchange->stream = stream;
-	list_push(&stream->exchanges, &exchange->of_stream);
-	return exchange;
+	for (struct map_node *node = map_walk(&server->exchanges.by_key, &state, NULL); node;
+	     node = map_walk(&server->exchanges.by_key, &state, node))
+		exchange_forsake(container_of(node, struct exchange, kept.node));
 }
 
 /* Answered: datagrams are remembered. */
@@ -73,7 +88,8 @@ static void settle(struct exchange *exchange)
 	struct keeper *keeper = &exchange->server->exchanges;
 
 	loop_timer_cancel(keeper->loop, &exchange->soon);
-	if (exchange->kept.party.stream)
+	exchange_forsake(exchange);
+	if (exchange->kept.party.connection)
 		keeper_drop(keeper, &exchange->kept);
 	else
 		keeper_use(keeper, &exchange->kept, sizeof(*exchange) + exchange->sent.cap);
@@ -81,24 +97,14 @@ static void settle(struct exchange *exchange)
 
 /* ---- empty messages ---- */
 
-static const struct udp_peer *peer_of(const struct exchange *exchange)
-{
-	return &exchange->kept.party.peer;
-}
-
-static void send_bytes(struct exchange *exchange, struct str bytes)
-{
-	udp_send(&exchange->server->udp, peer_of(exchange), &exchange->local, bytes);
-}
-
-static void send_empty(struct exchange *exchange, enum message_type type)
+static void send_empty(struct exchange *exchange, coap_session_t *session, coap_pdu_type_t type)
 {
 	const struct message message = {.type = type, .mid = (uint16_t)exchange->kept.key, .token = STR("")};
 	struct strbuf *out = &exchange->server->out;
 
 	strbuf_clear(out);
-	message_write_datagram(out, &message);
-	send_bytes(exchange, strbuf_str(out));
+	message_write(out, &message);
+	message_send(session, strbuf_str(out));
 }
 
 static void acknowledge(struct timer *timer)
@@ -106,7 +112,7 @@ static void acknowledge(struct timer *timer)
 	struct exchange *exchange = container_of(timer, struct exchange, soon);
 
 	exchange->is_acknowledged = true;
-	send_empty(exchange, MESSAGE_ACK);
+	send_empty(exchange, exchange->session, COAP_MESSAGE_ACK);
 }
 
 void exchange_wait(struct exchange *exchange)
@@ -126,91 +132,123 @@ void exchange_end(struct exchange *exchange)
 
 void exchange_reset(struct exchange *exchange)
 {
-	send_empty(exchange, MESSAGE_RST);
+	send_empty(exchange, exchange->session, COAP_MESSAGE_RST);
 	keeper_drop(&exchange->server->exchanges, &exchange->kept);
 }
 
-void exchange_repeat(struct exchange *exchange)
+void exchange_repeat(struct exchange *exchange, coap_session_t *session)
 {
 	if (exchange->sent.len)
-		send_bytes(exchange, strbuf_str(&exchange->sent));
+		message_send(session, strbuf_str(&exchange->sent));
 	else if (exchange->is_acknowledged)
-		send_empty(exchange, MESSAGE_ACK);
+		send_empty(exchange, session, COAP_MESSAGE_ACK);
 }
 
 /* ---- answers ---- */
 
-/* The peer has it, or is not there; either way it asks no more. */
-static void separate_done(struct transmission *transmission, enum transmission_end end)
-{
-	struct exchange *exchange = container_of(transmission, struct exchange, separate);
+/* ---- parts ---- */
 
-	if (end == TRANSMISSION_ACKNOWLEDGED)
-		credit_verify(&exchange->server->credits, peer_of(exchange));
+/* What libcoap keeps for us with a session of datagrams. */
+enum peer_is { PEER_IS_UNKNOWN, PEER_IS_ASKED, PEER_IS_THERE };
+
+static enum peer_is peer_is(const coap_session_t *session)
+{
+	return (enum peer_is)(uintptr_t)coap_session_get_app_data(session);
 }
 
-static void answer_datagram(struct exchange *exchange, struct message *message)
+static void note_peer(coap_session_t *session, enum peer_is what)
 {
-	struct server *server = exchange->server;
-	bool is_separate = exchange->is_con && exchange->is_acknowledged;
-
-	message->type = !exchange->is_con ? MESSAGE_NON : is_separate ? MESSAGE_CON : MESSAGE_ACK;
-	message->mid = message->type == MESSAGE_ACK ? (uint16_t)exchange->kept.key
-						    : transmissions_new_mid(&server->transmissions);
-	if (is_separate) {
-		strbuf_clear(&server->out);
-		message_write_datagram(&server->out, message);
-		exchange->separate.done = separate_done;
-		transmission_begin(&exchange->separate, &server->transmissions, &server->udp, peer_of(exchange),
-				   &exchange->local, message->mid, strbuf_str(&server->out));
-	} else {
-		message_write_datagram(&exchange->sent, message);
-		send_bytes(exchange, strbuf_str(&exchange->sent));
-	}
-	settle(exchange);
+	coap_session_set_app_data(session, (void *)(uintptr_t)what);
 }
 
-/* How long the response may be as a message. */
-static size_t limit_of(const struct exchange *exchange)
+size_t exchange_limit(const coap_session_t *session, size_t asked, unsigned times)
 {
-	if (!exchange->kept.party.stream)
-		return credit_of(&exchange->server->credits, peer_of(exchange));
-	return exchange->stream ? exchange->stream->peer_max : SIZE_MAX;
+	enum { FACTOR = 3, LEAST = 64, PINGS = 4 * EXCHANGE_TRANSMISSIONS };
+	size_t limit = FACTOR * asked / times;
+
+	if (tcp_of(session))
+		return coap_session_max_pdu_size(session);
+	if (peer_is(session) == PEER_IS_THERE ||
+	    address_peer(&coap_session_get_addr_remote(session)->addr.sa).is_direct_loopback)
+		return SIZE_MAX;
+	return limit > LEAST + PINGS ? limit - PINGS : LEAST;
 }
 
-static bool fits(const struct exchange *exchange, const struct message *message, size_t limit)
+void exchange_ping(coap_session_t *session)
 {
-	size_t most = exchange->kept.party.stream ? SIZE_MAX : block_size(BLOCK_SZX_LARGEST);
-
-	if (exchange->block2.is_there)
-		most = block_size(exchange->block2.szx);
-	return exchange->block2.number == 0 && message->payload.len <= most && message_len(message) <= limit;
+	if (tcp_of(session) || peer_is(session) != PEER_IS_UNKNOWN)
+		return;
+	note_peer(session, PEER_IS_ASKED);
+	coap_session_send_ping(session);
 }
 
-static void cut(struct exchange *exchange, struct message *message, size_t limit)
+void exchange_pinged(coap_session_t *session, bool has_answered)
 {
-	struct block block = exchange->block2;
+	if (!tcp_of(session))
+		note_peer(session, has_answered ? PEER_IS_THERE : PEER_IS_UNKNOWN);
+}
+
+static bool fits(const struct message *message, const struct party *party, const struct block *asked, size_t limit)
+{
+	size_t most = party->connection ? SIZE_MAX : block_size(BLOCK_SZX_LARGEST);
+
+	if (asked->is_there)
+		most = block_size(asked->szx);
+	return asked->number == 0 && message->payload.len <= most && message_len(message) <= limit;
+}
+
+static void cut(struct message *message, const struct block *asked, size_t limit)
+{
+	struct block block = *asked;
+	unsigned szx;
 
 	if (!block.is_there || block.szx > BLOCK_SZX_LARGEST)
 		block.szx = BLOCK_SZX_LARGEST;
-	if (block.number == 0) /* parts that follow have the size of the first */
-		block.szx = (uint8_t)block_fit(message, block.szx, limit);
+	szx = block_fit(message, block.szx, limit);
+	block.number <<= block.szx - szx;
+	block.szx = (uint8_t)szx;
 	if (block_cut(message, &block))
 		return;
 	message->code = MESSAGE_CODE(4, 0); /* RFC 7959 2.4 */
 	message->payload = STR("");
 }
 
+void exchange_fit(struct keeper *transfers, const struct party *party, const struct block *asked, uint64_t key,
+		  size_t limit, struct message *message)
+{
+	if (!message->payload.len || fits(message, party, asked, limit))
+		return;
+	transfer_keep(transfers, party, key, message);
+	cut(message, asked, limit);
+}
+
+/* ---- responses ---- */
+
+/* One of its own is sent again by libcoap until the peer has it, so it is not kept here. */
 static void send_response(struct exchange *exchange, struct message *message)
 {
-	message->token = str_make((const char *)exchange->token, exchange->token_len);
-	if (!exchange->kept.party.stream) {
-		answer_datagram(exchange, message);
-		return;
+	bool is_separate = exchange->is_con && exchange->is_acknowledged;
+	struct strbuf *out = is_separate || exchange->kept.party.connection ? &exchange->server->out : &exchange->sent;
+
+	if (exchange->session) {
+		message->token = str_make((const char *)exchange->token, exchange->token_len);
+		message->type = !exchange->is_con ? COAP_MESSAGE_NON
+				: is_separate	  ? COAP_MESSAGE_CON
+						  : COAP_MESSAGE_ACK;
+		message->mid = message->type == COAP_MESSAGE_ACK ? (uint16_t)exchange->kept.key
+								 : coap_new_message_id(exchange->session);
+		strbuf_clear(out);
+		message_write(out, message);
+		message_send(exchange->session, strbuf_str(out));
 	}
-	if (exchange->stream)
-		tcp_send(exchange->stream, message);
 	settle(exchange);
+}
+
+static size_t limit_of(const struct exchange *exchange)
+{
+	return exchange->session ? exchange_limit(exchange->session, exchange->len,
+						  exchange->is_acknowledged ? EXCHANGE_TRANSMISSIONS : 1)
+				 : SIZE_MAX;
 }
 
 /* What does not fit into one message, or was asked for in parts, goes in parts (RFC 7959 2.4). */
@@ -218,12 +256,14 @@ void exchange_answer(struct exchange *exchange, struct message *message)
 {
 	size_t limit = limit_of(exchange);
 
+	if (!message_is_success(message)) /* whatever part was asked for, this is why there is none */
+		exchange->block2 = (struct block){0};
+	if (limit < message_len(message))
+		exchange_ping(exchange->session);
+	exchange_fit(&exchange->server->transfers, &exchange->kept.party, &exchange->block2, exchange->key, limit,
+		     message);
 	if (exchange->block1.is_there)
-		block_add(message, COAP_NUMBER_BLOCK1, &exchange->block1);
-	if (message->payload.len && !fits(exchange, message, limit)) {
-		transfer_keep(&exchange->server->transfers, &exchange->kept.party, exchange->key, message);
-		cut(exchange, message, limit);
-	}
+		block_add(message, COAP_OPTION_BLOCK1, &exchange->block1);
 	send_response(exchange, message);
 }
 
@@ -231,6 +271,6 @@ void exchange_answer_part(struct exchange *exchange, const struct transfer *tran
 {
 	struct message message = transfer->message;
 
-	cut(exchange, &message, SIZE_MAX);
+	cut(&message, &exchange->block2, limit_of(exchange));
 	send_response(exchange, &message);
 }

@@ -5,54 +5,68 @@
 #define BINDINGS_COAP_EXCHANGE_H
 
 #include "bindings/coap/block.h"
-#include "bindings/coap/transmission.h"
+#include "bindings/coap/tcp.h"
 #include "bindings/media.h"
 
 struct server;
-struct stream;
-struct observer;
+
+enum { EXCHANGE_TRANSMISSIONS = 5 }; /* of a confirmable message, RFC 7252 4.8 */
 
 struct exchange {
 	struct kept kept; /* pinned until it is answered */
 	struct server *server;
-	struct stream *stream; /* NULL: datagrams, or it is closed */
-	struct list of_stream;
-	struct observer *observer; /* whose turn to be told it is; NULL: a request of a peer's */
-	struct udp_local local;
-	uint64_t hash; /* of the datagram */
+	coap_session_t *session; /* kept for the answer; NULL: it has been given, or the peer has gone */
+	struct list of_tcp;
+	uint64_t hash; /* of the message */
+	size_t len;    /* of the message */
 	uint8_t token[8];
 	uint8_t token_len;
 	bool is_con;
-	bool is_acknowledged; /* by an empty message: the answer is one of its own (RFC 7252 5.2.2) */
-	bool observes;	      /* the answer says that it is observed */
+	bool is_acknowledged;	   /* by an empty message: the answer is one of its own (RFC 7252 5.2.2) */
+	struct strbuf observation; /* the request, if it wants to hear of changes (observe.h) */
 	struct block block1, block2;
 	uint64_t key; /* block_key */
 	const struct media_def *media;
 	struct timer soon;  /* when it is acknowledged by an empty message */
 	struct strbuf sent; /* what is sent again */
-	struct transmission separate;
 };
 
-/* Remembers a request that came in a datagram. */
-struct exchange *exchange_of_datagram(struct server *server, const struct udp_peer *from, const struct udp_local *at,
-				      const struct message *message, uint64_t hash);
-/* One of a stream, or of an observer. */
-struct exchange *exchange_of_stream(struct server *server, struct stream *stream, const struct message *message);
+/* Who is at the other end of a session. */
+struct party exchange_party(const coap_session_t *session);
+
+/* Remembers a request. */
+struct exchange *exchange_begin(struct server *server, coap_session_t *session, const struct message *message,
+				uint64_t hash);
 
 /* It will take a while: from here on an empty message acknowledges it if there is no answer soon. */
 void exchange_wait(struct exchange *exchange);
 /* Sends a whole response, or its first part, with the token and Block options added. message is changed. The exchange
  * may be gone. */
 void exchange_answer(struct exchange *exchange, struct message *message);
+/* How long a message to a session may be that answers one of so many bytes, and may be sent so many times. The source
+ * of a datagram can be forged: beyond loopback nobody is sent much more than came from there (RFC 7252 11.3) until he
+ * has answered a ping (4.3), which nobody else can. */
+size_t exchange_limit(const coap_session_t *session, size_t asked, unsigned times);
+/* Pings a peer of datagrams, if nobody has. */
+void exchange_ping(coap_session_t *session);
+void exchange_pinged(coap_session_t *session, bool has_answered);
+/* Cuts a whole response down to what one message may hold, or to the part that is asked for, and keeps the whole for
+ * questions for the rest under the key. */
+void exchange_fit(struct keeper *transfers, const struct party *party, const struct block *asked, uint64_t key,
+		  size_t limit, struct message *message);
 /* Sends the part of a response that it asks for. */
 void exchange_answer_part(struct exchange *exchange, const struct transfer *transfer);
 /* No response follows. */
 void exchange_end(struct exchange *exchange);
-/* The same datagram has come again. */
-void exchange_repeat(struct exchange *exchange);
+/* The same datagram has come again, over this session. */
+void exchange_repeat(struct exchange *exchange, coap_session_t *session);
 /* It is rejected (RFC 7252 4.2, 4.3). */
 void exchange_reset(struct exchange *exchange);
+/* The peer has gone: it is answered to nobody. */
+void exchange_forsake(struct exchange *exchange);
 
 void exchanges_init(struct keeper *keeper, struct loop *loop);
+/* Nobody is answered any more. */
+void exchanges_forsake(struct server *server);
 
 #endif

@@ -3,6 +3,23 @@
 
 #include "cse/base/id.h"
 
+struct party party_at(const struct sockaddr *address)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
+	struct party party = {.family = address->sa_family};
+
+	if (address->sa_family == AF_INET) {
+		memcpy(party.address, &four->sin_addr, sizeof(four->sin_addr));
+		party.port = four->sin_port;
+	} else {
+		memcpy(party.address, &six->sin6_addr, sizeof(six->sin6_addr));
+		party.port = six->sin6_port;
+		party.scope = six->sin6_scope_id;
+	}
+	return party;
+}
+
 static struct kept *oldest(const struct keeper *keeper)
 {
 	return list_empty(&keeper->by_use) ? NULL : container_of(keeper->by_use.next, struct kept, link);

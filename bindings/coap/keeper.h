@@ -3,14 +3,24 @@
 #ifndef BINDINGS_COAP_KEEPER_H
 #define BINDINGS_COAP_KEEPER_H
 
-#include "bindings/coap/udp.h"
+#include "cse/base/loop.h"
 #include "cse/base/map.h"
+#include "cse/base/str.h"
 
-/* Who something is kept for: the other end of datagrams, or of a stream (then all of peer is 0). */
+#include <netinet/in.h>
+
+/* Who something is kept for: the other end of datagrams, or of a connection (then all else is 0). Comparable as bytes:
+ * no padding, what a family does not have is 0. */
 struct party {
-	struct udp_peer peer;
-	uint64_t stream; /* 0: datagrams */
+	uint8_t address[16]; /* network order; of IPv4 the first 4 bytes */
+	uint32_t scope;	     /* of IPv6 link-local addresses */
+	in_port_t port;	     /* network order */
+	uint16_t family;     /* AF_INET, AF_INET6 */
+	uint64_t connection; /* 0: datagrams */
 };
+
+/* IPv4 and IPv6 only. */
+struct party party_at(const struct sockaddr *address);
 
 struct keeper;
 

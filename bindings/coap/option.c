@@ -40,12 +40,12 @@ static const struct {
 	bool may_repeat;
 } critical[] = {
 	{URI_HOST, 1, 255, false},
-	{COAP_NUMBER_URI_PORT, 0, 2, false},
-	{COAP_NUMBER_URI_PATH, 0, 255, true},
-	{COAP_NUMBER_URI_QUERY, 0, 255, true},
-	{COAP_NUMBER_ACCEPT, 0, 2, false},
-	{COAP_NUMBER_BLOCK2, 0, 3, false},
-	{COAP_NUMBER_BLOCK1, 0, 3, false},
+	{COAP_OPTION_URI_PORT, 0, 2, false},
+	{COAP_OPTION_URI_PATH, 0, 255, true},
+	{COAP_OPTION_URI_QUERY, 0, 255, true},
+	{COAP_OPTION_ACCEPT, 0, 2, false},
+	{COAP_OPTION_BLOCK2, 0, 3, false},
+	{COAP_OPTION_BLOCK1, 0, 3, false},
 };
 
 static bool is_plain_fault(const struct message_option *option, bool is_repeated, const char **what)
@@ -80,7 +80,7 @@ uint8_t option_refuses(const struct message *message, char *why, size_t size)
 		const struct option_def *def;
 		const char *what;
 
-		if (option->number == COAP_NUMBER_PROXY_URI || option->number == COAP_NUMBER_PROXY_SCHEME) {
+		if (option->number == COAP_OPTION_PROXY_URI || option->number == COAP_OPTION_PROXY_SCHEME) {
 			snprintf(why, size, "this is no proxy");
 			return MESSAGE_CODE(5, 5);
 		}

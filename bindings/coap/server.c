@@ -2,10 +2,12 @@
 #include "bindings/coap/server.h"
 
 #include "bindings/address.h"
-#include "bindings/coap/tcp.h"
+#include "bindings/coap/observe.h"
 #include "bindings/coap/translate.h"
+#include "cse/base/id.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* ---- refusals ---- */
 
@@ -20,6 +22,12 @@ static void refuse(struct exchange *exchange, const struct message *request, uin
 
 /* ---- requests of the CSE's ---- */
 
+void server_request_ended(struct server *server)
+{
+	if (--server->waiting_count == 0)
+		server->idle(server);
+}
+
 static void replied(struct request *req, void *arg)
 {
 	struct exchange *exchange = arg;
@@ -27,23 +35,14 @@ static void replied(struct request *req, void *arg)
 	struct message message = {0};
 
 	translate_response(&message, req, exchange->media, &server->transcoder);
+	if (exchange->observation.len && message_is_success(&message))
+		observe_begin(exchange, req, &message);
 	if (message.code)
 		exchange_answer(exchange, &message);
 	else
 		exchange_end(exchange);
 	request_release(req);
-	if (--server->waiting_count == 0 && server->idle)
-		server->idle(server);
-}
-
-static struct peer peer_of(const struct exchange *exchange)
-{
-	struct sockaddr_storage address;
-
-	if (exchange->stream)
-		return exchange->stream->peer;
-	udp_peer_address(&exchange->kept.party.peer, &address);
-	return address_peer((struct sockaddr *)&address);
+	server_request_ended(server);
 }
 
 static void submit(struct exchange *exchange, const struct message *message, struct str content)
@@ -59,9 +58,10 @@ static void submit(struct exchange *exchange, const struct message *message, str
 	exchange->media = translate_media(message);
 	if (!exchange->media)
 		exchange->media = media_of_codec(&codec_json);
-	req->peer = peer_of(exchange);
+	req->peer = address_peer(&coap_session_get_addr_remote(exchange->session)->addr.sa);
 	translate_request(message, content, server->config->schema, req);
 	server->waiting_count++;
+	observe_look(exchange, message);
 	exchange_wait(exchange);
 	cse_submit(server->cse, req, replied, exchange);
 }
@@ -98,7 +98,7 @@ static void take_piece(struct exchange *exchange, const struct message *message)
 	struct strbuf whole = {0};
 	enum assembly_result result;
 
-	if (message_uint(message_option(message, COAP_NUMBER_SIZE1)) > server->config->max_body)
+	if (message_uint(message_option(message, COAP_OPTION_SIZE1)) > server->config->max_body)
 		result = ASSEMBLY_TOO_LARGE;
 	else
 		result = assembly_take(&server->assemblies, &exchange->kept.party, exchange->key, &exchange->block1,
@@ -110,15 +110,13 @@ static void take_piece(struct exchange *exchange, const struct message *message)
 	strbuf_finish(&whole);
 }
 
-/* What asks for a later part receives what it is sent. A GET whose response is not kept any more is performed again. */
+/* A GET whose response is not kept any more is performed again. */
 static bool hand_out(struct exchange *exchange, const struct message *message)
 {
 	struct server *server = exchange->server;
 	const struct transfer *transfer = transfer_find(&server->transfers, &exchange->kept.party, exchange->key);
 
 	if (transfer) {
-		if (!exchange->kept.party.stream)
-			credit_verify(&server->credits, &exchange->kept.party.peer);
 		exchange_answer_part(exchange, transfer);
 		return true;
 	}
@@ -131,16 +129,15 @@ static bool hand_out(struct exchange *exchange, const struct message *message)
 static void take(struct exchange *exchange, const struct message *message)
 {
 	struct server *server = exchange->server;
-	bool is_stream = exchange->kept.party.stream;
+	bool is_stream = exchange->kept.party.connection;
 
-	exchange->block1 = block_read(message, COAP_NUMBER_BLOCK1);
-	exchange->block2 = block_read(message, COAP_NUMBER_BLOCK2);
+	exchange->block1 = block_read(message, COAP_OPTION_BLOCK1);
+	exchange->block2 = block_read(message, COAP_OPTION_BLOCK2);
 	if (!is_stream && (exchange->block1.szx == BLOCK_SZX_BERT || exchange->block2.szx == BLOCK_SZX_BERT)) {
 		refuse(exchange, message, MESSAGE_CODE(4, 0), RSC_BAD_REQUEST, "a Block option has a reserved size");
 		return;
 	}
-	if (exchange->block1.is_there || exchange->block2.is_there || !is_stream)
-		exchange->key = block_key(message, server->seed);
+	exchange->key = block_key(message, server->seed);
 	if (exchange->block2.number && hand_out(exchange, message))
 		return;
 	if (exchange->block1.is_there)
@@ -153,14 +150,17 @@ static void take(struct exchange *exchange, const struct message *message)
 
 /* ---- what comes ---- */
 
-static void take_datagram(struct server *server, const struct udp_peer *from, const struct udp_local *at,
-			  const struct message *message, uint64_t hash)
+static void take_new(struct server *server, coap_session_t *session, const struct message *message, uint64_t hash)
 {
-	struct exchange *exchange = exchange_of_datagram(server, from, at, message, hash);
+	struct exchange *exchange = exchange_begin(server, session, message, hash);
+	bool is_datagram = !exchange->kept.party.connection;
 	char why[100];
 	uint8_t code = option_refuses(message, why, sizeof(why));
 
-	if (code && message->type == MESSAGE_NON) /* RFC 7252 5.4.1 */
+	if (is_datagram && message_len(message) >= COAP_RXBUFFER_SIZE) /* libcoap has cut it, without a word */
+		refuse(exchange, message, MESSAGE_CODE(4, 13), RSC_CONTENTS_UNACCEPTABLE,
+		       "datagram is too long: send blocks");
+	else if (code && is_datagram && message->type == COAP_MESSAGE_NON) /* RFC 7252 5.4.1 */
 		exchange_reset(exchange);
 	else if (code)
 		refuse(exchange, message, code, RSC_BAD_REQUEST, why);
@@ -168,86 +168,160 @@ static void take_datagram(struct server *server, const struct udp_peer *from, co
 		take(exchange, message);
 }
 
-/* A message ID that comes again is the same request if all of the datagram is. */
-static void request_came(struct server *server, const struct udp_peer *from, const struct udp_local *at,
-			 const struct message *message, uint64_t hash)
+static uint64_t hash_of(const struct message *message, uint64_t seed)
 {
-	const struct party party = {.peer = *from};
+	uint64_t hash = str_hash(message->token, seed + message->code);
+
+	for (unsigned i = 0; i < message->option_count; i++)
+		hash = str_hash(message->options[i].value, hash + message->options[i].number);
+	return str_hash(message->payload, hash);
+}
+
+/* A message ID that comes again is the same request if all of the datagram is. */
+static void take_datagram(struct server *server, coap_session_t *session, const struct message *message)
+{
+	const struct party party = exchange_party(session);
 	struct kept *kept = keeper_find(&server->exchanges, &party, message->mid);
 	struct exchange *known = kept ? container_of(kept, struct exchange, kept) : NULL;
+	uint64_t hash = hash_of(message, server->seed);
 
 	if (known && known->hash == hash) {
-		exchange_repeat(known);
+		exchange_repeat(known, session);
 		return;
 	}
 	if (known && kept_is_pinned(kept)) /* the ID is in use */
 		return;
 	if (known)
 		keeper_drop(&server->exchanges, kept);
-	take_datagram(server, from, at, message, hash);
+	take_new(server, session, message, hash);
 }
 
-static void reset(struct server *server, const struct udp_peer *to, const struct udp_local *at, uint16_t mid)
+/* The answer is a message of our own, now or later: libcoap is to send nothing, which it does for an empty response
+ * that is no acknowledgement. */
+static void requested(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *pdu,
+		      const coap_string_t *query, coap_pdu_t *response)
 {
-	const struct message message = {.type = MESSAGE_RST, .mid = mid, .token = STR("")};
-
-	strbuf_clear(&server->out);
-	message_write_datagram(&server->out, &message);
-	udp_send(&server->udp, to, at, strbuf_str(&server->out));
-}
-
-/* RFC 7252 4.2, 4.3: a confirmable message that makes no sense is rejected, so is an empty one (a ping); anything else
- * is passed over. */
-static void received(struct udp *udp, const struct udp_peer *from, const struct udp_local *at, struct str bytes)
-{
-	struct server *server = container_of(udp, struct server, udp);
+	struct server *server = coap_get_app_data(coap_session_get_context(session));
+	struct tcp *tcp = tcp_of(session);
 	struct message message;
-	bool is_good = message_read_datagram(&message, bytes) == 0;
 
-	credit_received(&server->credits, from, bytes.len);
-	if (!is_good && (bytes.len < 4 || (uint8_t)*bytes.ptr >> 6 != 1))
-		return;
-	if (is_good && message.type == MESSAGE_ACK)
-		transmissions_settle(&server->transmissions, from, message.mid, TRANSMISSION_ACKNOWLEDGED);
-	else if (is_good && message.type == MESSAGE_RST)
-		transmissions_settle(&server->transmissions, from, message.mid, TRANSMISSION_RESET);
-	else if (is_good && message_is_request(&message))
-		request_came(server, from, at, &message, str_hash(bytes, server->seed));
-	else if (message.type == MESSAGE_CON)
-		reset(server, from, at, message.mid);
+	(void)resource, (void)query;
+	coap_pdu_set_type(response, COAP_MESSAGE_NON);
+	message_read(&message, pdu);
+	if (!tcp)
+		take_datagram(server, session, &message);
+	else if (tcp_use(tcp))
+		take_new(server, session, &message, 0);
 }
 
-void server_request(struct server *server, struct stream *stream, const struct message *message)
+static void connection_ended(struct tcps *tcps, struct tcp *tcp)
 {
-	struct exchange *exchange = exchange_of_stream(server, stream, message);
-	char why[100];
-	uint8_t code = option_refuses(message, why, sizeof(why));
+	struct server *server = container_of(tcps, struct server, tcps);
+	const struct party party = {.connection = tcp->id};
 
-	if (code)
-		refuse(exchange, message, code, RSC_BAD_REQUEST, why);
-	else
-		take(exchange, message);
-}
-
-void server_forget_stream(struct server *server, struct stream *stream)
-{
-	const struct party party = {.stream = stream->id};
-
-	list_each (item, &stream->exchanges) {
-		list_remove(item);
-		container_of(item, struct exchange, of_stream)->stream = NULL;
-	}
+	list_each (item, &tcp->exchanges)
+		exchange_forsake(container_of(item, struct exchange, of_tcp));
+	keeper_drop_party(&server->observers, &party);
 	keeper_drop_party(&server->assemblies, &party);
 	keeper_drop_party(&server->transfers, &party);
+	if (tcps->count == 0 && server->idle)
+		server->idle(server);
+}
+
+static int happened(coap_session_t *session, const coap_event_t event)
+{
+	struct server *server = coap_get_app_data(coap_session_get_context(session));
+
+	tcps_event(&server->tcps, session, event);
+	return 0;
+}
+
+static void rejected(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason,
+		     const coap_mid_t mid)
+{
+	(void)mid;
+	if (coap_pdu_get_code(sent))
+		observe_end(coap_get_app_data(coap_session_get_context(session)), session, coap_pdu_get_token(sent));
+	else
+		exchange_pinged(session, reason == COAP_NACK_RST);
+}
+
+/* Nothing is asked of those who ask. */
+static coap_response_t responded(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received,
+				 const coap_mid_t mid)
+{
+	(void)sent, (void)mid;
+	return tcp_of(session) || coap_pdu_get_type(received) != COAP_MESSAGE_CON ? COAP_RESPONSE_OK
+										  : COAP_RESPONSE_FAIL;
+}
+
+static void pinged(coap_session_t *session, const coap_pdu_t *ping, const coap_mid_t mid)
+{
+	struct tcp *tcp = tcp_of(session);
+
+	(void)mid;
+	if (tcp && coap_pdu_get_token(ping).length)
+		tcp_pong(tcp, ping);
 }
 
 /* ---- opening and closing ---- */
 
-static bool may_send(const struct udp *udp, const struct udp_peer *to, size_t len)
+/* All paths and methods: libcoap knows no resources. What it answers by itself, .well-known/core, is nobody's here. */
+static void add_handlers(coap_context_t *context)
 {
-	struct server *server = container_of(udp, struct server, udp);
+	coap_resource_t *resources[] = {coap_resource_unknown_init(requested),
+					coap_resource_init(coap_make_str_const(COAP_DEFAULT_URI_WELLKNOWN), 0)};
 
-	return credit_spend(&server->credits, to, len);
+	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
+		for (int method = COAP_REQUEST_GET; method <= COAP_REQUEST_IPATCH; method++)
+			coap_register_handler(resources[i], (coap_request_t)method, requested);
+		coap_add_resource(context, resources[i]);
+	}
+}
+
+static coap_endpoint_t *listen_at(coap_context_t *context, const struct addrinfo *info, uint16_t port,
+				  coap_proto_t proto)
+{
+	coap_address_t address;
+
+	coap_address_init(&address);
+	address.size = info->ai_addrlen;
+	memcpy(&address.addr, info->ai_addr, info->ai_addrlen);
+	if (port)
+		coap_address_set_port(&address, port);
+	return coap_new_endpoint(context, &address, proto);
+}
+
+/* libcoap tells the port that the kernel has picked in the text of an endpoint alone: "127.0.0.1:5683 TCP". */
+static uint16_t describe(struct server *server, const coap_endpoint_t *endpoint)
+{
+	struct str text = str_of(coap_endpoint_str(endpoint)), where = str_split(&text, ' '), port = where;
+	uint64_t number = 0;
+
+	snprintf(server->address, sizeof(server->address), "coap://%" STR_FMT, STR_ARG(where));
+	for (struct str rest = where; rest.ptr; port = str_split(&rest, ':'))
+		;
+	return str_to_u64(port, &number) < 0 ? 0 : (uint16_t)number;
+}
+
+/* The same port for both; one that the kernel has picked for connections may be taken for datagrams. */
+static bool listen_both(struct server *server, const struct addrinfo *info)
+{
+	enum { TRIES = 8 };
+
+	for (int i = 0; i < TRIES; i++) {
+		coap_endpoint_t *tcp = listen_at(server->engine.context, info, 0, COAP_PROTO_TCP), *udp;
+
+		if (!tcp)
+			return false;
+		udp = listen_at(server->engine.context, info, describe(server, tcp), COAP_PROTO_UDP);
+		if (udp) {
+			coap_endpoint_set_default_mtu(udp, COAP_RXBUFFER_SIZE);
+			return true;
+		}
+		coap_free_endpoint(tcp);
+	}
+	return false;
 }
 
 /* Several of the largest contents, so that one peer with a large one keeps nobody else from having his. */
@@ -258,30 +332,73 @@ static size_t room_for_parts(const struct binding_config *config)
 	return CONTENTS * (config->max_body + 4096);
 }
 
+static void set_up(struct server *server)
+{
+	enum { OPTIONS = 64 * 1024, MOST_SESSIONS = 256 };
+	coap_context_t *context = server->engine.context;
+
+	coap_set_app_data(context, server);
+	coap_register_event_handler(context, happened);
+	coap_register_nack_handler(context, rejected);
+	coap_register_ping_handler(context, pinged);
+	coap_register_response_handler(context, responded);
+	coap_context_set_max_idle_sessions(context, MOST_SESSIONS);
+	coap_context_set_csm_max_message_size(context, (uint32_t)server->config->max_body + OPTIONS);
+	add_handlers(context);
+	server_set_limits(server);
+}
+
 int server_open(struct server *server, struct cse *cse, struct loop *loop, const struct binding_config *config,
 		const struct addrinfo *infos)
 {
-	int error = -EADDRNOTAVAIL;
+	int error;
 
 	*server = (struct server){.cse = cse, .loop = loop, .config = config, .seed = id_seed()};
-	server->udp.received = received;
-	server->udp.may_send = may_send;
-	for (const struct addrinfo *info = infos; info && error < 0; info = info->ai_next)
-		error = udp_open(&server->udp, loop, info->ai_family, info->ai_addr, info->ai_addrlen);
+	error = engine_open(&server->engine, loop);
 	if (error < 0)
 		return error;
-	transmissions_init(&server->transmissions, loop);
+	error = -EADDRNOTAVAIL;
+	for (const struct addrinfo *info = infos; info && error < 0; info = info->ai_next) {
+		errno = 0;
+		error = listen_both(server, info) ? 0 : errno ? -errno : -EADDRINUSE;
+	}
+	if (error < 0) {
+		engine_close(&server->engine);
+		return error;
+	}
+	tcps_init(&server->tcps, loop, config);
+	server->tcps.ended = connection_ended;
 	exchanges_init(&server->exchanges, loop);
 	assemblies_init(&server->assemblies, loop, room_for_parts(config));
 	transfers_init(&server->transfers, loop, room_for_parts(config));
-	credit_init(&server->credits, loop);
+	observers_init(&server->observers, loop);
 	transcoder_init(&server->transcoder, config->schema);
+	set_up(server);
 	return 0;
+}
+
+void server_set_limits(struct server *server)
+{
+	coap_context_set_session_timeout(server->engine.context, server->config->idle_timeout_ms / 1000 + 1);
+}
+
+bool server_is_idle(const struct server *server)
+{
+	return server->waiting_count == 0 && server->tcps.count == 0;
+}
+
+void server_drain(struct server *server)
+{
+	server->is_draining = true;
+	tcps_drain(&server->tcps);
 }
 
 void server_stop(struct server *server)
 {
-	udp_close(&server->udp);
+	keeper_finish(&server->observers);
+	exchanges_forsake(server);
+	tcps_finish(&server->tcps);
+	engine_close(&server->engine);
 }
 
 void server_finish(struct server *server)
@@ -289,8 +406,6 @@ void server_finish(struct server *server)
 	keeper_finish(&server->exchanges);
 	keeper_finish(&server->assemblies);
 	keeper_finish(&server->transfers);
-	keeper_finish(&server->credits);
-	transmissions_finish(&server->transmissions);
 	transcoder_finish(&server->transcoder);
 	strbuf_finish(&server->out);
 	strbuf_finish(&server->scratch);

@@ -1,8 +1,8 @@
-/* server: takes requests from datagrams and streams, hands them to the CSE, answers them. */
+/* server: takes requests from libcoap, hands them to the CSE, answers them. */
 #ifndef BINDINGS_COAP_SERVER_H
 #define BINDINGS_COAP_SERVER_H
 
-#include "bindings/coap/credit.h"
+#include "bindings/coap/engine.h"
 #include "bindings/coap/exchange.h"
 #include "bindings/transcoder.h"
 #include "cse/core/binding.h"
@@ -13,29 +13,35 @@ struct server {
 	struct cse *cse;
 	struct loop *loop;
 	const struct binding_config *config;
-	struct udp udp;
-	struct transmissions transmissions;
-	struct keeper exchanges, assemblies, transfers, credits;
+	struct engine engine;
+	struct tcps tcps;
+	struct keeper exchanges, assemblies, transfers, observers;
 	struct transcoder transcoder;
 	struct strbuf out, scratch;
 	uint64_t seed, next_key;
 	unsigned waiting_count;		     /* requests that the CSE has not answered */
 	bool is_draining;		     /* what comes is turned away */
-	void (*idle)(struct server *server); /* the last of them is answered */
+	void (*idle)(struct server *server); /* the last of them is answered, or the last connection is closed */
+	char address[80];		     /* "coap://127.0.0.1:5683" */
 };
 
-/* config lives as long as the server. Listens for datagrams at an address of infos, the first that can be had. 0, or a
- * negative error. */
+/* config lives as long as the server, and idle is set before the next round. Listens for datagrams and connections at
+ * an address of infos, the first that can be had. 0, or a negative error. */
 WARN_UNUSED int server_open(struct server *server, struct cse *cse, struct loop *loop,
 			    const struct binding_config *config, const struct addrinfo *infos);
-/* No more datagrams come or go. */
+/* Answers still go out; what comes new is turned away. */
+void server_drain(struct server *server);
+/* Nothing comes or goes any more. */
 void server_stop(struct server *server);
 /* Every request is answered. */
 void server_finish(struct server *server);
+/* Numbers and times have changed in config. */
+void server_set_limits(struct server *server);
 
-/* A request that came over a stream. */
-void server_request(struct server *server, struct stream *stream, const struct message *message);
-/* The stream is closed: what it has asked for is performed, and answered to nobody. */
-void server_forget_stream(struct server *server, struct stream *stream);
+/* The CSE has answered one. May free the server. */
+void server_request_ended(struct server *server);
+
+/* Is everything answered, and every connection closed? */
+bool server_is_idle(const struct server *server);
 
 #endif

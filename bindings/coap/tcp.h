@@ -1,65 +1,56 @@
-/* stream: CoAP messages over a TCP connection (RFC 8323), of either side: the framing, the signals, the bounds.
- * Block-wise transfer is offered. */
+/* tcp: the connections that peers have made: how many there are, and what waits in each for the peer to read it.
+ * libcoap reads and writes them. */
 #ifndef BINDINGS_COAP_TCP_H
 #define BINDINGS_COAP_TCP_H
 
-#include "bindings/coap/message.h"
 #include "cse/core/binding.h"
 
-struct stream;
+#include "bindings/coap/library.h"
 
-/* The connections of one binding. */
-struct streams {
+struct tcp;
+
+/* Those of one binding. */
+struct tcps {
 	struct loop *loop;
 	const struct binding_config *config;
-	struct list all;
-	struct list dead; /* freed at the end of the round */
-	struct loop_hook reaper;
+	struct list by_use; /* the longest unused first */
+	struct list closed; /* their sessions are not gone yet */
 	unsigned count;
 	uint64_t next_id;
-	void (*emptied)(struct streams *streams); /* the last one has closed; may be NULL */
+	bool is_draining;
+	/* It has ended: the peer gets nothing more. */
+	void (*ended)(struct tcps *tcps, struct tcp *tcp);
 };
 
-/* What a connection waits for, and for how long at most. */
-enum tcp_wait { STREAM_WAITS_NOT, STREAM_WAITS_CSM, STREAM_WAITS_REST, STREAM_WAITS_WRITE, STREAM_IS_IDLE };
-
-struct stream {
+/* Belongs to a session of libcoap's and ends with it. */
+struct tcp {
 	struct list link;
-	struct streams *streams;
-	uint64_t id; /* of all streams' */
-	struct peer peer;
-	struct loop_fd watch; /* fd -1: closed */
-	uint32_t watched;
-	struct strbuf in, out;
-	size_t max_in;	 /* longest message that is taken */
-	size_t peer_max; /* longest message that the peer takes */
-	bool has_csm;
-	bool is_ending;	       /* nothing more is read; it closes when all is answered and sent */
-	bool is_reading;       /* messages are being taken from in */
-	struct list exchanges; /* requests of the peer's that are not answered (exchange.h) */
-	unsigned observer_count;
-	enum tcp_wait wait;
-	struct timer deadline;
-	struct timer resume;
-	void *owner; /* of a client's */
-	/* A request or response has come. The stream may be closed meanwhile. */
-	void (*took)(struct stream *stream, const struct message *message);
-	/* It is closed; memory stays until the end of the round. Not called by tcp_close. */
-	void (*closed)(struct stream *stream, const char *why);
+	struct tcps *tcps;
+	coap_session_t *session;
+	uint64_t id; /* of all connections' */
+	bool is_open;
+	struct list exchanges; /* requests that are not answered (exchange.h) */
+	unsigned waiting_count;
+	size_t waiting_bytes; /* about */
+	struct timer end;
 };
 
-void streams_init(struct streams *streams, struct loop *loop, const struct binding_config *config);
-/* Closes all. */
-void streams_finish(struct streams *streams);
+void tcps_init(struct tcps *tcps, struct loop *loop, const struct binding_config *config);
+/* Before the sessions are gone. */
+void tcps_finish(struct tcps *tcps);
+/* Each one closes when all is answered; new ones do at once. */
+void tcps_drain(struct tcps *tcps);
+/* What libcoap has to say of sessions. */
+void tcps_event(struct tcps *tcps, coap_session_t *session, coap_event_t event);
 
-/* Takes over a non-blocking descriptor, connected; took and closed are to be set before the next round. NULL: it cannot
- * be watched, and is closed. */
-struct stream *tcp_open(struct streams *streams, int fd, const struct peer *peer, size_t max_in);
-void tcp_send(struct stream *stream, const struct message *message);
-void tcp_close(struct stream *stream);
-/* Reads nothing more and closes when all is answered. */
-void tcp_drain(struct stream *stream);
-/* What it waits for has changed: exchanges, observers. */
-void tcp_settle(struct stream *stream);
+/* NULL: the session is no connection that a peer has made. */
+struct tcp *tcp_of(const coap_session_t *session);
+/* A request has come; from here on it is worth more than those that were silent longer. false: the peer has not said
+ * what it takes, and it ends (RFC 8323 5.3). */
+bool tcp_use(struct tcp *tcp);
+/* Answers with the token of a ping (RFC 8323 5.4); libcoap's own answer, which follows, has none. */
+void tcp_pong(struct tcp *tcp, const coap_pdu_t *ping);
+/* One of its requests is answered. */
+void tcp_settle(struct tcp *tcp);
 
 #endif

@@ -14,7 +14,7 @@ enum { GET = 1, POST, PUT, DELETE };
 /* Of the Content-Format option: NULL with is_there: one that is not known. */
 static const struct media_def *content_media(const struct message *message, bool *is_there)
 {
-	struct str format = message_option(message, COAP_NUMBER_CONTENT_FORMAT);
+	struct str format = message_option(message, COAP_OPTION_CONTENT_FORMAT);
 
 	*is_there = format.ptr != NULL;
 	return format.ptr && format.len <= 2 ? format_media(message_uint(format)) : NULL;
@@ -22,7 +22,7 @@ static const struct media_def *content_media(const struct message *message, bool
 
 const struct media_def *translate_media(const struct message *message)
 {
-	struct str accept = message_option(message, COAP_NUMBER_ACCEPT);
+	struct str accept = message_option(message, COAP_OPTION_ACCEPT);
 	const struct media_def *asked = accept.ptr ? format_media(message_uint(accept)) : NULL;
 	bool is_there;
 
@@ -74,22 +74,6 @@ static void settle_operation(const struct message *message, struct request *req)
 
 /* ---- requests: address and query ---- */
 
-static void add_escaped(struct strbuf *out, struct str text, const char *also)
-{
-	static const char hex[] = "0123456789ABCDEF";
-
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-
-		if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
-			strbuf_add_char(out, (char)c);
-		else if ((c >= '0' && c <= '9') || (c && strchr(also, c)))
-			strbuf_add_char(out, (char)c);
-		else
-			strbuf_add(out, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
-	}
-}
-
 /* Parameters that are in the query here and in header fields of HTTP (TS-0008 6.2.2.3). */
 static bool take_parameter(struct request *req, struct str pair)
 {
@@ -120,12 +104,12 @@ static void write_target(struct strbuf *out, const struct message *message, stru
 	for (unsigned i = 0; i < message->option_count; i++) {
 		const struct message_option *option = &message->options[i];
 
-		if (option->number == COAP_NUMBER_URI_PATH) {
+		if (option->number == COAP_OPTION_URI_PATH) {
 			strbuf_add_char(out, '/');
-			add_escaped(out, option->value, "-._~:@");
-		} else if (option->number == COAP_NUMBER_URI_QUERY && !take_parameter(req, option->value)) {
+			target_add_escaped(out, option->value, ":@");
+		} else if (option->number == COAP_OPTION_URI_QUERY && !take_parameter(req, option->value)) {
 			strbuf_add_char(out, separator);
-			add_escaped(out, option->value, "-._~:@=+*,/");
+			target_add_escaped(out, option->value, ":@=+*,/");
 			separator = '&';
 		}
 	}
@@ -136,7 +120,7 @@ static void map_target(const struct message *message, const struct schema *schem
 {
 	struct strbuf target = {0};
 
-	if (!message_option(message, COAP_NUMBER_URI_PATH).ptr)
+	if (!message_option(message, COAP_OPTION_URI_PATH).ptr)
 		strbuf_add_char(&target, '/');
 	write_target(&target, message, req);
 	target_map(req, strbuf_str(&target), STR(""), schema);
@@ -177,7 +161,7 @@ static void map_content(const struct message *message, struct str content, struc
 		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Format is missing");
 	else if (!media || !(media->operations & OP_BIT(op)))
 		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE, "Content-Format %llu is not understood here",
-			     (unsigned long long)message_uint(message_option(message, COAP_NUMBER_CONTENT_FORMAT)));
+			     (unsigned long long)message_uint(message_option(message, COAP_OPTION_CONTENT_FORMAT)));
 }
 
 void translate_request(const struct message *message, struct str content, const struct schema *schema,
@@ -199,32 +183,47 @@ void translate_request(const struct message *message, struct str content, const 
 
 /* ---- responses ---- */
 
+/* Where the answer says that something is: what was created, or the <request> behind an acknowledgement, whose URI is
+ * the content (TS-0008 6.3.2, 6.3.3); empty: nothing. */
+static struct str location_of(struct request *req)
+{
+	struct value root;
+
+	if (req->answer.rsc != RSC_ACCEPTED_SYNCH && req->answer.rsc != RSC_ACCEPTED_ASYNCH)
+		return req->answer.location;
+	root = json_own(req->answer.content, &req->arena);
+	if (value_is_absent(root) || value_type(root) != VALUE_OBJECT)
+		return STR("");
+	root = value_first(root);
+	return value_is_absent(root) || value_type(root) != VALUE_STRING ? STR("") : value_string(root, &req->arena);
+}
+
 /* TS-0008 table 6.2.4-1; 0: none. */
-static uint8_t code_of(const struct request *req)
+static uint8_t code_of(const struct request *req, struct str location)
 {
 	const struct status_def *status = status_find((int)req->answer.rsc);
 	unsigned code = status ? status->coap : 500;
 
 	if (req->answer.rsc == RSC_OK && !str_eq(req->param[PARAM_operation], digit(OP_RETRIEVE)))
 		code = 204;
-	else if (req->answer.rsc == RSC_ACCEPTED_ASYNCH && req->answer.location.len)
+	else if (req->answer.rsc == RSC_ACCEPTED_ASYNCH && location.len)
 		code = 201;
 	return (uint8_t)MESSAGE_CODE(code / 100, code % 100);
 }
 
 /* The path under which the resource is found (TS-0008 6.2.3), segment by segment. */
-static void add_location(struct message *message, struct request *req)
+static void add_location(struct message *message, struct request *req, struct str location)
 {
 	struct strbuf path = {0};
 	struct str rest;
 
-	if (!req->answer.location.len)
+	if (!location.len)
 		return;
-	target_add_path(&path, STR(""), cse_id(req->cse), req->answer.location);
+	target_add_path(&path, STR(""), cse_id(req->cse), location);
 	rest = str_from(arena_copy(&req->arena, strbuf_str(&path)), 1);
 	strbuf_finish(&path);
 	while (rest.ptr)
-		message_add(message, COAP_NUMBER_LOCATION_PATH, str_split(&rest, '/'));
+		message_add(message, COAP_OPTION_LOCATION_PATH, str_split(&rest, '/'));
 }
 
 static void add_time(struct message *message, struct request *req)
@@ -255,25 +254,26 @@ static void add_payload(struct message *message, const struct media_def *media, 
 {
 	message->payload = payload;
 	if (payload.len)
-		message_add_uint(message, COAP_NUMBER_CONTENT_FORMAT, format_number(media));
+		message_add_uint(message, COAP_OPTION_CONTENT_FORMAT, format_number(media));
 	if (is_cacheable(message->code))
-		message_add_uint(message, COAP_NUMBER_MAX_AGE, 0);
+		message_add_uint(message, COAP_OPTION_MAXAGE, 0);
 }
 
 void translate_response(struct message *message, struct request *req, const struct media_def *media,
 			struct transcoder *transcoder)
 {
 	struct answer *answer = &req->answer;
+	struct str location = location_of(req);
 	struct str payload = transcoder_answer(transcoder, media->codec, answer->content, &answer->rsc);
 
-	message->code = code_of(req);
+	message->code = code_of(req, location);
 	if (!message->code)
 		return;
 	message_add_uint(message, ONEM2M_RSC, (unsigned)answer->rsc);
 	add_echo(message, ONEM2M_RQI, req->param[PARAM_requestIdentifier]);
 	add_echo(message, ONEM2M_RVI, req->param[PARAM_releaseVersionIndicator]);
 	add_time(message, req);
-	add_location(message, req);
+	add_location(message, req, location);
 	if (answer->is_partial) {
 		message_add_uint(message, ONEM2M_CTS, 1);
 		message_add_uint(message, ONEM2M_CTO, answer->offset);

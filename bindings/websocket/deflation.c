@@ -1,6 +1,7 @@
 /* deflation: see deflation.h. */
 #include "bindings/websocket/deflation.h"
 
+#define ZLIB_CONST
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -45,7 +46,7 @@ void deflation_destroy(struct deflation *deflation)
 
 static void set_input(z_stream *stream, struct str bytes)
 {
-	stream->next_in = (Bytef *)(uintptr_t)bytes.ptr;
+	stream->next_in = (const Bytef *)bytes.ptr;
 	stream->avail_in = (uInt)bytes.len;
 }
 

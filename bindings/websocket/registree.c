@@ -15,6 +15,7 @@ struct errand {
 	struct timer timer;
 	struct hop *hop;
 	struct session *session; /* NULL: it is over */
+	bool was_cut;		 /* its connection ended, or is another's now */
 };
 
 /* ---- whose it is ---- */
@@ -46,35 +47,6 @@ void registree_take_hint(struct session *session, struct str name)
 		take_name(session, name);
 }
 
-/* An AE that has registered anew is who the connection is for, whoever it was before. */
-static bool makes_it_theirs(const struct session *session, const struct request *req, struct str entity)
-{
-	return !session->registration || (req->op == OP_CREATE && req->type && req->type->flags & REGISTRATION) ||
-	       str_eq(str_of(session->entity), entity);
-}
-
-void registree_learn(struct session *session, struct request *req)
-{
-	struct binding_state *state = session->state;
-	struct str entity = {0};
-	uint64_t registration = cse_registration(req, &entity);
-	struct session *other;
-
-	if (!registration || registration == session->registration || !makes_it_theirs(session, req, entity))
-		return;
-	other = registree_session(state, registration);
-	if (other) {
-		unbind(other);
-		session_end(other, CLOSE_NORMAL, "the entity has opened another connection");
-	}
-	unbind(session);
-	session->registration = registration;
-	map_add(&state->by_registration, &session->by_registration, registration);
-	take_name(session, entity);
-	log_event(cse_log(state->cse), LOG_DEBUG, "websocket bound", "entity=%s", session->entity);
-	cse_reached(state->cse, registration);
-}
-
 /* ---- hops that fail ---- */
 
 static void tell(struct timer *timer)
@@ -84,10 +56,14 @@ static void tell(struct timer *timer)
 	while (!list_empty(&state->failed)) {
 		struct errand *errand = container_of(state->failed.next, struct errand, failed);
 		struct hop *hop = errand->hop;
+		/* Where it has come back meanwhile, it is tried there at once. */
+		uint64_t back = errand->was_cut ? hop->registration : 0;
 
 		list_remove(&errand->failed);
 		free(errand);
 		hop->done(hop);
+		if (registree_session(state, back))
+			cse_reached(state->cse, back);
 	}
 }
 
@@ -112,17 +88,55 @@ static void take_off(struct errand *errand)
 	errand->session = NULL;
 }
 
+static void cut(struct session *session)
+{
+	while (!list_empty(&session->errands)) {
+		struct errand *errand = container_of(session->errands.next, struct errand, of_session);
+
+		take_off(errand);
+		errand->was_cut = true;
+		fail_later(session->state, errand, "the connection ended before the answer");
+	}
+}
+
 void registree_leave(struct session *session)
 {
 	unbind(session);
 	free(session->entity);
 	session->entity = NULL;
-	while (!list_empty(&session->errands)) {
-		struct errand *errand = container_of(session->errands.next, struct errand, of_session);
+	cut(session);
+}
 
-		take_off(errand);
-		fail_later(session->state, errand, "the connection ended before the answer");
+/* ---- whose it becomes ---- */
+
+/* An AE that has registered anew is who the connection is for, whoever it was before. */
+static bool makes_it_theirs(const struct session *session, const struct request *req, struct str entity)
+{
+	return !session->registration || (req->op == OP_CREATE && req->type && req->type->flags & REGISTRATION) ||
+	       str_eq(str_of(session->entity), entity);
+}
+
+void registree_learn(struct session *session, struct request *req)
+{
+	struct binding_state *state = session->state;
+	struct str entity = {0};
+	uint64_t registration = cse_registration(req, &entity);
+	struct session *other;
+
+	if (!registration || registration == session->registration || !makes_it_theirs(session, req, entity))
+		return;
+	other = registree_session(state, registration);
+	if (other) {
+		unbind(other);
+		cut(other);
+		session_end(other, CLOSE_NORMAL, "the entity has opened another connection");
 	}
+	unbind(session);
+	session->registration = registration;
+	map_add(&state->by_registration, &session->by_registration, registration);
+	take_name(session, entity);
+	log_event(cse_log(state->cse), LOG_DEBUG, "websocket bound", "entity=%s", session->entity);
+	cse_reached(state->cse, registration);
 }
 
 /* ---- sending ---- */

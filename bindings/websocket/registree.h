@@ -2,8 +2,8 @@
  * requests over it.
  *
  * A connection is an entity's once a request on it has made its registration, or was performed for it as its
- * originator: so much as a request over HTTP is believed. From then on it stays that entity's, and requests of others
- * on it are judged by what they say. An entity has one connection: the newest. */
+ * originator: so much as a request over HTTP is believed. From then on it stays that entity's, unless another one
+ * registers on it; requests of others are judged by what they say. An entity has one connection: the newest. */
 #ifndef BINDINGS_WEBSOCKET_REGISTREE_H
 #define BINDINGS_WEBSOCKET_REGISTREE_H
 

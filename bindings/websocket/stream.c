@@ -175,8 +175,8 @@ int library_open(struct library *library)
 		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
 		.retry_and_idle_policy = &no_checks,
 		.pt_serv_buf_size = SERVICE_BYTES,
-		.gid = (gid_t)-1,
-		.uid = (uid_t)-1,
+		.gid = -1,
+		.uid = -1,
 	};
 
 	*library = (struct library){0};
@@ -261,10 +261,12 @@ int stream_open(struct stream *stream, struct library *library, int fd, struct s
 	stream->library = library;
 	stream->fd = fd;
 	stream->early = request;
-	if (!lws_adopt_descriptor_vhost_via_info(&adoption) || !service(stream, POLLIN) || !stream->wsi)
+	if (!lws_adopt_descriptor_vhost_via_info(&adoption))
 		return -1;
+	if (service(stream, POLLIN) && !stream->wsi)
+		service(stream, POLLHUP); /* it does not like the handshake */
 	stream->early = early;
-	return 0;
+	return stream->wsi ? 0 : -1;
 }
 
 bool stream_is_full(const struct stream *stream)

@@ -18,6 +18,7 @@ static void init(struct cse *cse)
 	fans_start(&cse->fans, cse);
 	outgoings_start(&cse->outgoings, cse);
 	notifier_start(&cse->notifier, cse);
+	watches_init(&cse->watches, cse->loop);
 	list_init(&cse->free_requests);
 	list_init(&cse->gatherings);
 }
@@ -26,6 +27,7 @@ static void finish(struct cse *cse)
 {
 	struct resource *resource = cse->tree.root ? tree_next_postorder(cse->tree.root, NULL) : NULL;
 
+	watches_finish(&cse->watches);
 	notifier_stop(&cse->notifier);
 	outgoings_stop(&cse->outgoings);
 	for (; resource; resource = tree_next_postorder(cse->tree.root, resource)) {

@@ -220,6 +220,7 @@ static void tell_of_instance(struct request *req, enum event_type type, struct r
 
 void events_created_instance(struct request *req, struct resource *parent, const struct instance *instance)
 {
+	watch_note(req->cse, parent);
 	if (is_watched(parent))
 		tell_of_instance(req, EVENT_CREATE_CHILD, parent, instance);
 }
@@ -228,6 +229,7 @@ void events_removing_instance(struct request *req, struct resource *parent, uint
 {
 	struct instance instance;
 
+	watch_note(req->cse, parent);
 	if (is_watched(parent) && instances_read(req->cse, parent, key, &instance) == 0)
 		tell_of_instance(req, EVENT_DELETE_CHILD, parent, &instance);
 }
@@ -242,6 +244,7 @@ void events_updated(struct request *req, struct resource *resource)
 		.changed = &req->attrs,
 	};
 
+	watch_note(req->cse, resource);
 	if (is_watched(resource))
 		tell(req, &event);
 }
@@ -268,6 +271,7 @@ static void tell_of_removal(struct request *req, struct resource *resource)
 		.resource = resource,
 	};
 
+	watch_note(req->cse, resource);
 	if (is_watched(resource))
 		tell(req, &event);
 }

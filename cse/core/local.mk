@@ -58,4 +58,5 @@ libcore_a_SOURCES = \
 	cse/core/tree.c cse/core/tree.h \
 	cse/core/update.c \
 	cse/core/validity.c \
-	cse/core/verify.c
+	cse/core/verify.c \
+	cse/core/watch.c cse/core/watch.h

@@ -10,6 +10,7 @@
 #include "cse/core/non_blocking.h"
 #include "cse/core/notifier.h"
 #include "cse/core/outgoing.h"
+#include "cse/core/watch.h"
 
 struct cse {
 	struct cse_config config;
@@ -31,6 +32,7 @@ struct cse {
 	struct fans fans;
 	struct outgoings outgoings;
 	struct notifier notifier;
+	struct watches watches;
 	struct list gatherings;
 	struct list held;      /* blocking requests whose time is later: non_blocking.c */
 	size_t deferral_count; /* resources that stand for a non-blocking request */

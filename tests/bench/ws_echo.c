@@ -52,8 +52,8 @@ int main(int argc, char **argv)
 		.iface = "127.0.0.1",
 		.protocols = protocols,
 		.options = is_uv ? LWS_SERVER_OPTION_LIBUV : 0,
-		.gid = (gid_t)-1,
-		.uid = (uid_t)-1,
+		.gid = -1,
+		.uid = -1,
 	};
 	struct lws_context *context;
 

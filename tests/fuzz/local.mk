@@ -11,6 +11,7 @@ fuzz_cse = tests/fuzz/small_cse.c tests/fuzz/small_cse.h tests/scenario/answers.
 # The sources of each target, but for its own one.
 fuzz_address_parts = $(fuzz_cse)
 fuzz_cbor_parts = $(fuzz_codecs)
+fuzz_coap_parts = tests/http/fake_core.c tests/http/fake_core.h tests/unit/tables.c tests/unit/tables.h
 fuzz_config_parts = cse/config.c cse/config.h cse/config_options.c cse/config_print.c
 fuzz_http_parts = tests/http/fake_core.c tests/http/fake_core.h tests/unit/tables.c tests/unit/tables.h
 fuzz_json_parts = $(fuzz_codecs)
@@ -30,6 +31,9 @@ endif
 if WITH_WEBSOCKET
 fuzz_targets += fuzz_websocket
 endif
+if WITH_COAP
+fuzz_targets += fuzz_coap
+endif
 check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
 fuzz_common = tests/fuzz/replay.c tests/fuzz/fuzz.c tests/fuzz/fuzz.h
@@ -39,6 +43,8 @@ fuzz_address_SOURCES = tests/fuzz/fuzz_address.c $(fuzz_common) $(fuzz_address_p
 fuzz_address_LDADD = $(fuzz_link)
 fuzz_cbor_SOURCES = tests/fuzz/fuzz_cbor.c $(fuzz_common) $(fuzz_cbor_parts)
 fuzz_cbor_LDADD = $(fuzz_link)
+fuzz_coap_SOURCES = tests/fuzz/fuzz_coap.c $(fuzz_common) $(fuzz_coap_parts)
+fuzz_coap_LDADD = $(fuzz_link)
 fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(fuzz_common) $(fuzz_config_parts)
 fuzz_config_LDADD = $(fuzz_link)
 fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(fuzz_common) $(fuzz_http_parts)
@@ -74,7 +80,7 @@ fuzz_parts = $(foreach target,$(fuzz_targets),$($(target)_parts)) $(fuzz_common)
 fuzz/%.o: %.c $(filter %.h %.def,$(fuzz_of_libraries) $(fuzz_parts)) | $(BUILT_SOURCES)
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CC)clang -std=c11 $(AM_CPPFLAGS) -g -O1 -pthread $(fuzz_instrument) $(CJSON_CFLAGS) $(SQLITE3_CFLAGS) \
-		$(INIH_CFLAGS) $(CURL_CFLAGS) $(XML_CFLAGS) $(CBOR_CFLAGS) -c -o $@ $<
+		$(INIH_CFLAGS) $(CURL_CFLAGS) $(XML_CFLAGS) $(CBOR_CFLAGS) $(COAP_CFLAGS) -c -o $@ $<
 fuzz/libcopse.a: $(call fuzz_objects,$(fuzz_of_libraries))
 	$(AM_V_AR)rm -f $@ && $(AR) cr $@ $^
 .SECONDEXPANSION:

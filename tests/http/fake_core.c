@@ -1,6 +1,8 @@
 /* fake_core: a stand-in for core that shows what the binding made of a request. */
 #include "tests/http/fake_core.h"
 
+#include "cse/core/watch.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,4 +268,16 @@ void cse_submit(struct cse *cse, struct request *req, void (*reply)(struct reque
 		answer_late(req, number_of(req, rest));
 	else
 		reply(req, arg);
+}
+
+/* Nothing changes here. */
+bool watch_begin(struct watch *watch, struct cse *cse, struct str to)
+{
+	(void)watch, (void)cse, (void)to;
+	return false;
+}
+
+void watch_end(struct watch *watch)
+{
+	(void)watch;
 }

@@ -5,10 +5,10 @@
 #include <dlfcn.h>
 #include <stdbool.h>
 
-/* Only what a program has registered fills both places for long numbers; a search for one option never does. */
+/* A search for one option has exactly one number. */
 static bool is_of_program(const coap_opt_filter_t *filter)
 {
-	return (filter->mask & 3) == 3;
+	return __builtin_popcount(filter->mask) != 1;
 }
 
 int coap_option_filter_get(coap_opt_filter_t *filter, coap_option_num_t number)

@@ -359,6 +359,37 @@ def _():
             expect_equal(again["rqi"], first["rqi"], "its identifier")
 
 
+@rule("a request that the client does not answer in time is sent again, and a late answer counts for nothing")
+def _():
+    with serve(notify__timeout="1") as server, server.connect() as admin, server.connect() as device:
+        device.register("dev")
+        device.container("cse-in/dev", "c")
+        device.subscribe("cse-in/dev/c", "cse-in/dev")
+        admin.instance("cse-in/dev/c", "1")
+        first = json.loads(device.read_message()[1])
+        second = json.loads(device.read_message()[1])
+        expect_equal(second["rqi"], first["rqi"], "its identifier")
+        for _ in range(2):
+            device.send(frame(json.dumps({"rsc": 2000, "rqi": first["rqi"]})))
+        device.must(2000, op=2, to="cse-in/dev")
+        expect("no answer over the connection in time" in server.log(), server.log())
+        admin.instance("cse-in/dev/c", "2")
+        expect_equal(device.notified_content(), "2", "the next one")
+
+
+@rule("what an older connection has not answered goes to the newer one at once")
+def _():
+    with serve(notify__retry_longest="86400") as server, server.connect() as admin, server.connect() as stuck:
+        stuck.register("dev")
+        stuck.container("cse-in/dev", "c")
+        stuck.subscribe("cse-in/dev/c", "cse-in/dev")
+        admin.instance("cse-in/dev/c", "1")
+        expect("m2m:sgn" in json.loads(stuck.read_message()[1])["pc"], "the notification, which is not answered")
+        with server.connect(origin="Cdev") as device:
+            device.must(2000, op=2, to="cse-in/dev")
+            expect_equal(device.notified_content(), "1", "over the new one")
+
+
 @rule("a point of access comes before the connection, and one of the scheme ws names it")
 def _():
     with Collector() as sink, serve() as server, server.connect() as admin:

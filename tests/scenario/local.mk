@@ -11,7 +11,7 @@ test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scen
 	tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h \
 	tests/scenario/broker.c tests/scenario/broker.h
 if WITH_COAP
-test_scenarios_SOURCES += tests/scenario/transport_coap.c tests/peers/coap_options.c
+test_scenarios_SOURCES += tests/scenario/transport_coap.c
 endif
 if WITH_MQTT
 test_scenarios_SOURCES += tests/scenario/transport_mqtt.c

@@ -278,9 +278,6 @@ static bool connect_to(struct client *client)
 	client->context = coap_new_context(NULL);
 	coap_context_set_block_mode(client->context, COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
 	coap_register_response_handler(client->context, take_answer);
-	coap_register_option(client->context,
-			     OPTION_RSC); /* these two, and all like them: tests/peers/coap_options.c */
-	coap_register_option(client->context, OPTION_RQI);
 	client->session = coap_new_client_session(client->context, NULL, &to, COAP_PROTO_UDP);
 	if (client->session)
 		coap_session_set_app_data(client->session, client);

@@ -31,7 +31,7 @@ EXTRA_DIST += \
 	tests/system/notify_sink.py
 
 # Preloaded into the server by test_sync.py and test_disk.py; never instrumented.
-check_DATA = tests/system/disk_faults.so
+check_DATA += tests/system/disk_faults.so
 CLEANFILES += tests/system/disk_faults.so
 tests/system/disk_faults.so: tests/system/disk_faults.c
 	$(AM_V_CCLD)$(MKDIR_P) tests/system && $(CC) -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -shared -fPIC -o $@ \
