@@ -30,9 +30,19 @@ int __wrap_coap_option_filter_get(coap_opt_filter_t *filter, coap_option_num_t n
 }
 
 /* The library takes signals of connections in datagrams too, and they change the session of whoever they say that they
- * come from. RFC 7252 12.1: the class is reserved. */
+ * come from; RFC 7252 12.1: the class is reserved. Some peers repeat the token in an acknowledgement, which says what
+ * it says. */
 int __wrap_coap_pdu_parse(coap_proto_t proto, const uint8_t *bytes, size_t len, coap_pdu_t *pdu)
 {
+	enum { HEADER = 4, ACK_OR_RST = 0x20, NO_TOKEN = 0xf0 };
+	uint8_t header[HEADER];
+
+	if (len > HEADER && (bytes[0] & ACK_OR_RST) && bytes[1] == 0) {
+		memcpy(header, bytes, HEADER);
+		header[0] &= NO_TOKEN;
+		bytes = header;
+		len = HEADER;
+	}
 	return __real_coap_pdu_parse(proto, bytes, len, pdu) && coap_pdu_get_code(pdu) >> 5 != SIGNALS;
 }
 

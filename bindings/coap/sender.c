@@ -107,24 +107,23 @@ static void note_sent(struct errand *errand)
 }
 
 /* The message that goes out next: all of it, a part of the request, or a question for a part of the response. */
-static struct message next_message(struct errand *errand)
+static void next_message(struct errand *errand, struct message *message)
 {
-	struct message message = errand->message;
 	size_t offset = block_offset(&errand->block1), size = block_size(errand->block1.szx);
 
-	message.token = str_make((const char *)&errand->token, TOKEN_SIZE);
+	*message = errand->message;
+	message->token = str_make((const char *)&errand->token, TOKEN_SIZE);
 	if (errand->block2.is_there) {
-		message.payload = STR("");
-		block_add(&message, COAP_OPTION_BLOCK2, &errand->block2);
+		message->payload = STR("");
+		block_add(message, COAP_OPTION_BLOCK2, &errand->block2);
 	} else if (errand->block1.is_there) {
-		errand->block1.has_more = message.payload.len - offset > size;
+		errand->block1.has_more = message->payload.len - offset > size;
 		if (offset == 0)
-			message_add_uint(&message, COAP_OPTION_SIZE1, message.payload.len);
-		message.payload = str_make(message.payload.ptr + offset,
-					   errand->block1.has_more ? size : message.payload.len - offset);
-		block_add(&message, COAP_OPTION_BLOCK1, &errand->block1);
+			message_add_uint(message, COAP_OPTION_SIZE1, message->payload.len);
+		message->payload = str_make(message->payload.ptr + offset,
+					    errand->block1.has_more ? size : message->payload.len - offset);
+		block_add(message, COAP_OPTION_BLOCK1, &errand->block1);
 	}
-	return message;
 }
 
 /* What does not fit into one message goes in parts. */
@@ -148,7 +147,7 @@ static void transmit(struct link_user *user)
 	if (!errand->is_sent)
 		choose_parts(errand);
 	note_sent(errand);
-	message = next_message(errand);
+	next_message(errand, &message);
 	link_send(user, &message);
 }
 

@@ -19,10 +19,16 @@ static void end(struct timer *timer)
 	coap_session_disconnected(tcp->session, COAP_NACK_NOT_DELIVERABLE);
 }
 
-/* Not from within libcoap, which may be reading it. */
+/* Never from within libcoap, which may be reading it, and goes on with what it has read when it has ended. */
+static void end_after(struct tcp *tcp, int64_t delay_us)
+{
+	if (tcp->is_open)
+		loop_timer_set(tcp->tcps->loop, &tcp->end, delay_us);
+}
+
 static void end_soon(struct tcp *tcp)
 {
-	loop_timer_set(tcp->tcps->loop, &tcp->end, 0);
+	end_after(tcp, 0);
 }
 
 static void closed(struct tcp *tcp)
@@ -44,7 +50,7 @@ static bool is_idle(const struct tcp *tcp)
 
 void tcp_settle(struct tcp *tcp)
 {
-	if (tcp->is_open && tcp->tcps->is_draining && is_idle(tcp))
+	if (tcp->tcps->is_draining && is_idle(tcp))
 		end_soon(tcp);
 }
 
@@ -57,7 +63,7 @@ ssize_t __wrap_coap_session_delay_pdu(coap_session_t *session, coap_pdu_t *pdu, 
 
 static void await_reader(struct tcp *tcp)
 {
-	loop_timer_set(tcp->tcps->loop, &tcp->end, (int64_t)tcp->tcps->config->body_timeout_ms * 1000);
+	end_after(tcp, (int64_t)tcp->tcps->config->body_timeout_ms * 1000);
 }
 
 /* The linker puts this and the next in the place of libcoap's own functions (configure.ac): it has no bound for what

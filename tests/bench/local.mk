@@ -10,13 +10,21 @@ tests_bench_ws_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/hi
 tests_bench_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/load.c tests/bench/template.c tests/bench/template.h
 tests_bench_sink_SOURCES = tests/bench/sink.c
+if WITH_COAP
+check_PROGRAMS += tests/bench/coap_load tests/bench/coap_reference
+tests_bench_coap_load_SOURCES = tests/bench/coap_load.c tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c \
+	tests/bench/histogram.h
+tests_bench_coap_load_LDADD = libbindings.a libbase.a -lcoap-3-openssl
+tests_bench_coap_reference_SOURCES = tests/bench/coap_reference.c
+tests_bench_coap_reference_LDADD = -lcoap-3-openssl
+endif
 if WITH_MQTT
 check_PROGRAMS += tests/bench/mqtt_load
 tests_bench_mqtt_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/mqtt_load.c
 tests_bench_mqtt_load_LDADD = $(MQTT_LIBS)
 endif
-EXTRA_DIST += tests/bench/bench tests/bench/machine.py tests/bench/mqtt.py tests/bench/notify.py tests/bench/stand.py tests/bench/structural.py tests/bench/websocket.py
+EXTRA_DIST += tests/bench/bench tests/bench/coap.py tests/bench/machine.py tests/bench/mqtt.py tests/bench/notify.py tests/bench/stand.py tests/bench/structural.py tests/bench/websocket.py
 
 bench: copse$(EXEEXT) $(filter tests/bench/%,$(check_PROGRAMS))
 	COPSE='$(abs_top_builddir)/copse' python3 $(top_srcdir)/tests/bench/bench --load tests/bench/load \

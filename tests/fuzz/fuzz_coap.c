@@ -121,10 +121,19 @@ static void receive(struct stand *stand, int peer, struct str bytes)
 	(void)!send(stand->sockets[peer], bytes.ptr, bytes.len, 0);
 }
 
+static void take_rest(struct stand *stand, int peer)
+{
+	struct strbuf answer = {0};
+
+	while (take_answer(stand, peer, &answer))
+		check_answer(strbuf_str(&answer));
+	strbuf_finish(&answer);
+}
+
 /* Twice: what was answered is answered with the same bytes. */
 static void deliver(struct stand *stand, int peer, struct str bytes)
 {
-	struct strbuf first = {0}, second = {0}, rest = {0};
+	struct strbuf first = {0}, second = {0};
 	bool is_answered;
 
 	receive(stand, peer, bytes);
@@ -134,11 +143,9 @@ static void deliver(struct stand *stand, int peer, struct str bytes)
 	receive(stand, peer, bytes);
 	if (take_answer(stand, peer, &second) && is_answered)
 		FUZZ_HOLDS(str_eq(strbuf_str(&first), strbuf_str(&second)));
-	while (take_answer(stand, peer, &rest))
-		check_answer(strbuf_str(&rest));
+	take_rest(stand, peer);
 	strbuf_finish(&first);
 	strbuf_finish(&second);
-	strbuf_finish(&rest);
 }
 
 static void deliver_as_stream(struct stand *stand, struct str bytes)
@@ -224,10 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < 8; i++) {
 		clock_advance(&stand->clock, 60000000);
 		for (int peer = 0; peer < PEERS; peer++)
-			for (struct strbuf answer = {0}; take_answer(stand, peer, &answer);) {
-				check_answer(strbuf_str(&answer));
-				strbuf_finish(&answer);
-			}
+			take_rest(stand, peer);
 	}
 	deliver_as_stream(stand, str_make((const char *)data, size));
 	for (int i = 0; i < PEERS; i++)

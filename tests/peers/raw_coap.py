@@ -218,8 +218,8 @@ class Client:
 class Stream:
     """A client over TCP."""
 
-    def __init__(self, port, greet=True):
-        self.socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port, greet=True, taken=None):
+        self.socket = taken or socket.create_connection(("127.0.0.1", port))
         self.data = b""
         if greet:
             self.send(Message(number=code("7.01"), options=[(2, uint(1 << 20)), (4, b"")]))
@@ -265,6 +265,13 @@ class Stream:
                 return None
             self.data += data
 
+    def serve(self, answer_of, got):
+        """As the other side: answers requests until the connection ends."""
+        while (message := self.receive()) is not None:
+            if 0 < message.code < code("2.00"):
+                got.append(message)
+                self.send(answer_of(message))
+
     def ask(self, message):
         message.token = os.urandom(4)
         self.send(message)
@@ -297,7 +304,8 @@ class Target:
                 self.got.append(message)
                 self.lock.notify_all()
             for answer in self.manner(message) if self.manner else [accept(message)]:
-                self.socket.sendto(answer.datagram(), peer)
+                with contextlib.suppress(OSError):
+                    self.socket.sendto(answer.datagram(), peer)
 
     def wait_for(self, condition, what):
         """The messages, once the condition holds for them."""

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -229,6 +230,48 @@ def streams():
             must(client.ask(request(GET, "cse-in")), 2000)
 
 
+@rule("connections are bounded in number and in time")
+def bounded_streams():
+    settings = {"http.body-timeout": "1", "http.idle-timeout": "1", "http.header-timeout": "1", "http.max-connections": "2"}
+    with serve(settings) as server:
+        for begin in (b"", request(GET, "cse-in").stream()[:5]):
+            with Stream(server.coap) as stream:
+                stream.socket.sendall(begin)
+                while (message := stream.receive()) is not None:
+                    expect(message.text in ("7.01", "7.05"), "%r: %r" % (begin, message))
+        with Stream(server.coap) as first, Stream(server.coap) as second, Stream(server.coap) as third:
+            must(first.ask(request(GET, "cse-in")), 2000)
+            must(second.ask(request(GET, "cse-in")), 2000)
+            # the one that was silent longest makes room
+            must(third.ask(request(GET, "cse-in")), 2000)
+            expect(first.receive() is None, "three connections")
+            must(second.ask(request(GET, "cse-in")), 2000)
+
+
+@rule("of more requests than may be in work, some are answered 5.03 and can be asked again")
+def bounded_requests():
+    with serve({"limits.requests": "2", "notify.timeout": "2"}) as server, Client(server.coap) as client:
+        container(client)
+        dead = Target(lambda message: [])
+        waiting = [client.send(request(POST, "cse-in/c", ty=23, body=content(
+            root={"m2m:sub": {"nu": ["coap://127.0.0.1:%d/x" % dead.port]}}))) for _ in range(6)]
+        with Client(server.coap) as other:
+            answers = [other.ask(request(GET, "cse-in")) for _ in range(3)]
+        expect("5.03" in [answer.text for answer in answers], "answers: %r" % answers)
+        expect_equal({answer.rsc for answer in answers if answer.text == "5.03"}, {5000}, "code")
+        texts = []
+        while len(texts) < len(waiting):
+            got = client.receive()
+            expect(got is not None, "answers: %r" % texts)
+            if got.kind == CON:
+                client.socket.send(Message(ACK, 0, got.mid).datagram())
+            if got.code:
+                texts.append(got.text)
+        expect_equal(set(texts), {"5.00", "5.03"}, "answers")
+        must(client.ask(request(GET, "cse-in")), 2000)
+        dead.close()
+
+
 def subscribe(client, url, parent="cse-in/c", name="s"):
     body = content(root={"m2m:sub": {"rn": name, "nu": [url], "enc": {"net": [3]}, "nct": 1}})
     return client.ask(request(POST, parent, body=body, ty=23))
@@ -260,13 +303,25 @@ def notifications():
         expect_equal(sgn["nev"]["rep"]["m2m:cin"]["con"], "small", "notification")
         parts.clear()
         must(client.ask_whole(request(POST, "cse-in/c", body=content(con="l" * 50_000), ty=4)), 2001)
-        deadline = time.monotonic() + raw.PATIENCE
-        while len(b"".join(parts.values())) < 50_000:
-            expect(time.monotonic() < deadline, "%d parts" % len(parts))
-            time.sleep(0.02)
+        target.wait_for(lambda got: raw.read_block(got[-1].option(raw.BLOCK1) or b"\x08")[1] == 0, "the last part")
         whole = b"".join(parts[number] for number in sorted(parts))
         expect_equal(len(json.loads(whole)["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"]), 50_000, "large notification")
         target.close()
+    with serve() as server, Client(server.coap) as client, socket.create_server(("127.0.0.1", 0)) as listener:
+        container(client)
+        got = []
+        threading.Thread(
+            target=lambda: Stream(0, taken=listener.accept()[0]).serve(raw.accept, got), daemon=True
+        ).start()
+        must(subscribe(client, "coap+tcp://127.0.0.1:%d/box" % listener.getsockname()[1]), 2001)
+        for value in ("small", "l" * 50_000):
+            must(client.ask_whole(request(POST, "cse-in/c", body=content(con=value), ty=4)), 2001)
+        deadline = time.monotonic() + raw.PATIENCE
+        while len(got) < 3:
+            expect(time.monotonic() < deadline, "%d requests over the connection" % len(got))
+            time.sleep(0.02)
+        cons = [json.loads(m.payload)["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"] for m in got[1:]]
+        expect_equal([len(con) for con in cons], [5, 50_000], "notifications over a connection")
     with serve() as server, serve() as other, Client(server.coap) as client, Client(other.coap) as there:
         # a CSE as target: what it says to a NOTIFY that nobody takes is an answer all the same
         container(client)
