@@ -194,7 +194,7 @@ server.listen(target, '127.0.0.1', async () => {
 })
 """
     with serve() as server:
-        told = peers.node(script, server.coap, peers.free_port(socket.SOCK_DGRAM))
+        told = peers.node(script, server.coap, peers.free_port())
         expect_equal(told.strip(), "told", "notification")
 
 
