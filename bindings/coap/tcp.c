@@ -4,10 +4,9 @@
 #include <stdlib.h>
 
 enum {
-	MOST_CONNECTIONS = 1000, /* libcoap looks at each of them in each of its rounds */
-	MOST_WAITING = 1000,	 /* messages that a peer has not read */
-	MOST_WAITING_BYTES = 1 << 20,
-	MESSAGE_BYTES = 400, /* of memory for a message, beside its payload */
+	MOST_CONNECTIONS = 1000,      /* libcoap looks at each of them in each of its rounds */
+	MOST_WAITING_BYTES = 1 << 20, /* that a peer has not read, and two of the largest contents */
+	MESSAGE_BYTES = 400,	      /* of memory for a message, beside its payload */
 };
 
 /* ---- the end of one ---- */
@@ -95,8 +94,7 @@ ssize_t __wrap_coap_session_delay_pdu(coap_session_t *session, coap_pdu_t *pdu, 
 		tcp->waiting_bytes += MESSAGE_BYTES + len;
 		if (tcp->waiting_count++ == 0)
 			await_reader(tcp);
-		if (tcp->waiting_count > MOST_WAITING ||
-		    tcp->waiting_bytes > MOST_WAITING_BYTES + 2 * tcp->tcps->config->max_body)
+		if (tcp->waiting_bytes > MOST_WAITING_BYTES + 2 * tcp->tcps->config->max_body)
 			end_soon(tcp);
 	}
 	return __real_coap_session_delay_pdu(session, pdu, node);

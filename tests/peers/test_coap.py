@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """CoAP by hand over bare sockets. Speaks TAP."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -167,6 +168,25 @@ def bad_parts():
         expect_equal(count(client), 0, "instances")
 
 
+@rule("parts of different resources and originators do not mix")
+def parts_in_turns():
+    with serve() as server, Client(server.coap) as client:
+        for name in "ab":
+            container(client, name)
+        bodies = {name: content(rn="i", con=name * 3000) for name in "ab"}
+        for number in range(3):
+            for name, body in bodies.items():
+                piece = body[number * 1024 : (number + 1) * 1024]
+                part = request(POST, "cse-in/" + name, body=piece, ty=4, rqi=name, more=[(raw.BLOCK1, raw.block(number, number < 2, 6))])
+                expect_equal(client.ask(part).text, "2.31" if number < 2 else "2.01", "part %d of %s" % (number, name))
+        firsts = {name: client.ask(request(GET, "cse-in/%s/i" % name, rqi=name)) for name in "ab"}
+        for name, first in firsts.items():
+            whole = json.loads(client.rest_of(request(GET, "cse-in/%s/i" % name, rqi=name), first).payload)
+            expect_equal(whole["m2m:cin"]["con"], name * 3000, name)
+        other = request(GET, "cse-in/a/i", origin="Cnobody", rqi="a", more=[(raw.BLOCK2, raw.block(1, 0, 6))])
+        expect_equal(must(client.ask(other), 4103).text, "4.03", "a part for another originator")
+
+
 @rule("what makes no sense is rejected, passed over or answered 4.02, and harms nobody")
 def malformed():
     with serve() as server, Client(server.coap) as client:
@@ -246,6 +266,41 @@ def bounded_streams():
             must(third.ask(request(GET, "cse-in")), 2000)
             expect(first.receive() is None, "three connections")
             must(second.ask(request(GET, "cse-in")), 2000)
+
+
+@rule("a connection that does not read its answers ends, and one that asks without end delays nobody")
+def greedy_streams():
+    with serve({"http.body-timeout": "1"}) as server, Client(server.coap) as client, Stream(server.coap) as deaf, Stream(
+        server.coap
+    ) as busy:
+        container(client)
+        must(client.ask_whole(request(POST, "cse-in/c", body=content(rn="i", con="x" * LARGE), ty=4)), 2001)
+        for _ in range(50):  # 10 MB
+            deaf.send(Message(number=GET, token=b"t", options=request(GET, "cse-in/c/i").options))
+        is_over = threading.Event()
+
+        def ask_on():  # until it is over, or the server has enough of it
+            with contextlib.suppress(OSError):
+                while not is_over.is_set():
+                    busy.socket.sendall(request(GET, "cse-in").stream() * 20)
+
+        def read_on():
+            with contextlib.suppress(OSError):
+                while busy.socket.recv(1 << 20):
+                    pass
+
+        threads = [threading.Thread(target=run, daemon=True) for run in (ask_on, read_on)]
+        for thread in threads:
+            thread.start()
+        for _ in range(100):
+            must(client.ask(request(GET, "cse-in")), 2000)
+        is_over.set()
+        threads[0].join()
+        read = 0
+        with contextlib.suppress(ConnectionResetError):
+            while data := deaf.socket.recv(1 << 20):
+                read += len(data)
+        expect(read < 50 * LARGE, "all answers were kept: %d bytes" % read)
 
 
 @rule("of more requests than may be in work, some are answered 5.03 and can be asked again")
