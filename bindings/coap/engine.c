@@ -4,6 +4,7 @@
 #include "cse/base/str.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum {
 	/* A peer that sends without end gets no more than its turn: the library's own loop would go on with it. */
@@ -29,6 +30,46 @@ int __wrap_coap_option_filter_get(coap_opt_filter_t *filter, coap_option_num_t n
 	return filter->mask == 0 ? 1 : __real_coap_option_filter_get(filter, number);
 }
 
+/* The bytes of a datagram without what stands for an empty part of a query; 0: there is none, or it is malformed. */
+static size_t drop_empty_queries(const uint8_t *bytes, size_t len, uint8_t *out)
+{
+	enum { HEADER = 4, TOKEN_LEN = 0x0f, PAYLOAD = 0xff };
+	size_t at = HEADER + (bytes[0] & TOKEN_LEN), written = at;
+	unsigned number = 0, last = 0;
+	coap_option_t option;
+
+	if (at > len)
+		return 0;
+	memcpy(out, bytes, at);
+	while (at < len && bytes[at] != PAYLOAD) {
+		size_t size = coap_opt_parse(bytes + at, len - at, &option);
+
+		if (!size)
+			return 0;
+		at += size;
+		number += option.delta;
+		if (number == COAP_OPTION_URI_QUERY && option.length == 0)
+			continue;
+		written += coap_opt_encode(out + written, len - written, (uint16_t)(number - last), option.value,
+					   option.length);
+		last = number;
+	}
+	memcpy(out + written, bytes + at, len - at);
+	return written + len - at < len ? written + len - at : 0;
+}
+
+/* RFC 7252 5.10 allows an empty part, and some clients send one where there is no query; the library does not take it.
+ */
+static bool parse_without_empty_queries(const uint8_t *bytes, size_t len, coap_pdu_t *pdu)
+{
+	uint8_t *out = xmalloc(len);
+	size_t rest = drop_empty_queries(bytes, len, out);
+	bool is_good = rest && __real_coap_pdu_parse(COAP_PROTO_UDP, out, rest, pdu);
+
+	free(out);
+	return is_good;
+}
+
 /* The library takes signals of connections in datagrams too, and they change the session of whoever they say that they
  * come from; RFC 7252 12.1: the class is reserved. Some peers repeat the token in an acknowledgement, which says what
  * it says. */
@@ -43,7 +84,10 @@ int __wrap_coap_pdu_parse(coap_proto_t proto, const uint8_t *bytes, size_t len, 
 		bytes = header;
 		len = HEADER;
 	}
-	return __real_coap_pdu_parse(proto, bytes, len, pdu) && coap_pdu_get_code(pdu) >> 5 != SIGNALS;
+	if (!__real_coap_pdu_parse(proto, bytes, len, pdu) &&
+	    (proto != COAP_PROTO_UDP || len < HEADER || !parse_without_empty_queries(bytes, len, pdu)))
+		return 0;
+	return coap_pdu_get_code(pdu) >> 5 != SIGNALS;
 }
 
 /* What is malformed in a connection is passed over by the library, and whoever asked waits; it ends like one that is
