@@ -3,12 +3,10 @@
 
 #define BINDING(name, key) extern const struct binding binding_##name;
 #include "bindings/registry.def"
-#undef BINDING
 
 static const struct binding *const bindings[] = {
 #define BINDING(name, key) &binding_##name,
 #include "bindings/registry.def"
-#undef BINDING
 };
 
 const struct binding *binding_find(const char *name)

@@ -14,12 +14,10 @@
 
 #define BINDING(name, key) extern const struct binding binding_##name;
 #include "bindings/registry.def"
-#undef BINDING
 
 static const struct binding *const bindings[] = {
 #define BINDING(name, key) &binding_##name,
 #include "bindings/registry.def"
-#undef BINDING
 };
 
 enum { BINDING_COUNT = sizeof(bindings) / sizeof(bindings[0]) };
@@ -41,7 +39,7 @@ struct server {
 	unsigned draining; /* bindings that still have connections */
 	bool is_stopping;
 	char message[MESSAGE_SIZE];
-	char own_address[MESSAGE_SIZE];
+	char own_address[4096];
 };
 
 static void drained(void *arg)
@@ -68,6 +66,7 @@ static void raise_descriptor_limit(struct server *server)
 	const struct config *config = server->config;
 	bool has_websockets = config->websocket_listen[0] || config->websocket_upgrade;
 	rlim_t wanted = config->http_max_connections + config->outgoing_max_connections +
+			(config->coap_listen[0] ? config->http_max_connections : 0) +
 			(has_websockets ? config->websocket_max_connections : 0) + 200;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
@@ -131,7 +130,6 @@ static const char *listen_of(const struct config *config, size_t binding)
 	const char *const listens[] = {
 #define BINDING(name, key) config->name##_##key,
 #include "bindings/registry.def"
-#undef BINDING
 	};
 
 	return listens[binding];
@@ -332,7 +330,20 @@ static void add_own_address(struct server *server, const char *scheme, const cha
 		 listen, path);
 }
 
-/* pointOfAccess: what the operator says, else where this server listens; also for WebSocket (TS-0020 6.2.1). */
+/* TS-0010 6.6 */
+static void add_brokers(struct server *server)
+{
+	struct str rest = str_of(server->config->mqtt_broker), item;
+
+	while ((item = str_next_item(&rest)).ptr) {
+		size_t used = strlen(server->own_address);
+
+		snprintf(server->own_address + used, sizeof(server->own_address) - used, "%s%s%.*s", used ? "," : "",
+			 str_starts(item, STR("mqtt://")) ? "" : "mqtt://", STR_ARG(item));
+	}
+}
+
+/* pointOfAccess: what the operator says, else where this server is reached (TS-0020 6.2.1, TS-0010 6.6). */
 static const char *points_of_access(struct server *server)
 {
 	const struct config *config = server->config;
@@ -340,9 +351,12 @@ static const char *points_of_access(struct server *server)
 	if (config->cse_points_of_access[0])
 		return config->cse_points_of_access;
 	add_own_address(server, "http", config->http_listen, config->http_root);
+	add_own_address(server, "coap", config->coap_listen, "");
+	add_own_address(server, "coap+tcp", config->coap_listen, "");
 	add_own_address(server, "ws", config->websocket_listen, "");
 	if (config->websocket_upgrade)
 		add_own_address(server, "ws", config->http_listen, config->http_root);
+	add_brokers(server);
 	return server->own_address;
 }
 
@@ -355,8 +369,33 @@ static int open_cse(struct server *server)
 			&server->cse, server->message, sizeof(server->message));
 }
 
+/* What is asked for and not there is said, not passed over. */
+static int refuse_left_out(struct server *server)
+{
+	const struct config *config = server->config;
+	const struct {
+		const char *binding, *key, *value;
+	} left_out[] = {
+#define LEFT_OUT(name, key) {#name, #key, config->name##_##key},
+#include "bindings/registry.def"
+		{"", "", ""},
+	};
+
+	(void)config; /* of a build that has them all */
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
+		if (!left_out[i].value[0])
+			continue;
+		snprintf(server->message, sizeof(server->message), "%s.%s: this copse is built without the binding",
+			 left_out[i].binding, left_out[i].key);
+		return -1;
+	}
+	return 0;
+}
+
 static int open_bindings(struct server *server)
 {
+	if (refuse_left_out(server) < 0)
+		return -1;
 	for (size_t i = 0; i < BINDING_COUNT; i++) {
 		const struct binding_config config = binding_config_of(server, i);
 

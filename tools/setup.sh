@@ -3,11 +3,11 @@
 
 # curl is for the lines that quickstart prints and README shows; ca-certificates for https to other hosts.
 BUILD_PACKAGES="gcc libc6-dev make autoconf automake pkgconf libcjson-dev libsqlite3-dev libinih-dev libhttp-parser-dev
-	libcurl4-openssl-dev libxml2-dev libcbor-dev libcoap3-dev libmosquitto-dev libwebsockets-dev libssl-dev ca-certificates curl"
+	libcurl4-openssl-dev libxml2-dev libcbor-dev libcoap3-dev libmosquitto-dev libwebsockets-dev libssl-dev zlib1g-dev ca-certificates curl"
 # patch, dpkg-dev and their like are for the tests of documents and of the package, systemd for that of the unit; a broker,
 # clients, a recorder and a browser for those of the bindings.
 TEST_PACKAGES="libcmocka-dev python3 python3-jsonschema libxml2-utils openssl git patch dpkg-dev debhelper lintian systemd
-	mosquitto mosquitto-clients libcoap3-bin tshark chromium"
+	mosquitto mosquitto-clients libcoap3-bin tshark chromium iproute2"
 
 say() {
 	printf '%s\n' "$*" >&2

@@ -218,6 +218,23 @@ static void notify_result(struct request *req, const struct request *operation, 
 	strbuf_finish(&text);
 }
 
+/* A listing shows earlier results: kept without a bound, each would be twice as large as the one before. What a change
+ * has answered is given up rather than the change. */
+static void bound_result(struct request *operation)
+{
+	size_t most = operation->cse->config.decode.bytes;
+
+	if (operation->answer.content.len <= most)
+		return;
+	if (operation->op == OP_RETRIEVE) {
+		(void)!req_fail(operation, RSC_NOT_ACCEPTABLE, "the result is larger than the %zu bytes that are kept",
+				most);
+		print_refusal(operation);
+	} else {
+		operation->answer.content = (struct str){0};
+	}
+}
+
 static void store_result(struct request *req, const struct request *operation, struct resource *resource)
 {
 	struct strbuf text = {0};
@@ -253,6 +270,7 @@ void non_blocking_settle(struct request *operation)
 	undo->undo.settle = result_is_durable;
 	commit_undo(req, &undo->undo);
 	delist(deferral);
+	bound_result(operation);
 	store_result(req, operation, resource);
 	notify_result(req, operation, deferral);
 	commit_finish(cse->committer, req);

@@ -20,11 +20,16 @@ sys.path.insert(0, os.path.join(HERE, "..", "system"))
 from copse_harness import Skip, expect  # noqa: E402
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    """A port of loopback that nobody has now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port():
+    """A port of loopback that nobody has now, neither for connections nor for datagrams."""
+    while True:
+        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+            stream.bind(("127.0.0.1", 0))
+            try:
+                datagrams.bind(stream.getsockname())
+            except OSError:
+                continue
+            return stream.getsockname()[1]
 
 
 # ---- npm ----

@@ -21,7 +21,7 @@ class Everything:
 
     def __init__(self):
         self.broker = peers.Broker(temporary_directory())
-        self.coap = "127.0.0.1:%d" % peers.free_port(socket.SOCK_DGRAM)
+        self.coap = "127.0.0.1:%d" % peers.free_port()
         self.websocket = "127.0.0.1:%d" % peers.free_port()
         self.server = Server(
             store_type="memory",

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -194,7 +193,7 @@ server.listen(target, '127.0.0.1', async () => {
 })
 """
     with serve() as server:
-        told = peers.node(script, server.coap, peers.free_port(socket.SOCK_DGRAM))
+        told = peers.node(script, server.coap, peers.free_port())
         expect_equal(told.strip(), "told", "notification")
 
 

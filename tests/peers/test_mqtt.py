@@ -381,6 +381,8 @@ def _():
 def _():
     with new_broker() as first, new_broker() as second, serve(first, second.url + "/plant/a") as server:
         connected(server, 2)
+        addresses = over_http(server, "GET", "/cse-in").resource["poa"]
+        expect_equal(addresses[-2:], [first.url, second.url + "/plant/a"], "points of access")
         with Client(first, "Cone") as one, Client(second, "Ctwo", prefix="plant/a") as two:
             one.register()
             two.register()
@@ -625,6 +627,30 @@ def _():
             other.start()
             with Listener(other, "alarms/c", options=session) as notified:
                 expect(b"patient" in notified.take(30)[1], "notification")
+
+
+@rule("an entity that does not answer is given up in time, and a broker that is not needed is left")
+def _():
+    with new_broker() as broker, new_broker() as other:
+        with serve(broker, notify__timeout="1", outgoing__idle_timeout="1") as server:
+            connected(server)
+            with Client(broker, "Cmeter") as meter, Client(broker, "Cmute") as mute:
+                meter.register()
+                mute.register(poa=[other.url])
+                rights = {"acr": [{"acor": ["Cmeter", "Cmute"], "acop": 63}]}
+                policy = meter.must(2001, CREATE, "cse-in", {"m2m:acp": {"pv": rights, "pvs": rights}}, 1)
+                mute.must(2004, UPDATE, "cse-in/mute", {"m2m:ae": {"acpi": [policy["pc"]["m2m:acp"]["ri"]]}})
+                meter.must(2001, CREATE, "cse-in/meter", {"m2m:cnt": {"rn": "c"}}, 3)
+                with Listener(other, "/oneM2M/req/id-in/Cmute/#") as asked:
+                    sub = {"m2m:sub": {"rn": "s", "nu": ["Cmute"], "enc": {"net": [3]}}}
+                    answer = meter.must(5204, CREATE, "cse-in/meter/c", sub, 23)
+                    expect("no answer in time" in answer["pc"]["m2m:dbg"], "dbg: %r" % answer)
+                    expect(b"vrq" in asked.take()[1], "it was asked")
+                deadline = time.monotonic() + 10
+                while "C::/id-in:" not in other.log() or " disconnected" not in other.log().split("C::/id-in:")[-1]:
+                    expect(time.monotonic() < deadline, "the broker is still connected to: " + other.log()[-500:])
+                    time.sleep(0.1)
+                meter.must(2000, RETRIEVE, "cse-in/meter")
 
 
 @rule("connections to brokers obey outgoing.networks, and the configuration's own do not")

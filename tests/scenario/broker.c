@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,8 +57,10 @@ static int write_configuration(const struct broker_process *broker, char *path, 
 	return fclose(file);
 }
 
+/* It ends with the run, whatever ends that. */
 static void run_mosquitto(const char *configuration)
 {
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	execlp("mosquitto", "mosquitto", "-c", configuration, (char *)NULL);
 	execl("/usr/sbin/mosquitto", "mosquitto", "-c", configuration, (char *)NULL);
 	_exit(127);

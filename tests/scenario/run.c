@@ -465,6 +465,8 @@ static bool run_statement(struct run *run, const struct statement *statement)
 
 bool run_scenario(struct run *run, struct schema *schema, bool sqlite)
 {
+	const char *fault;
+
 	arena_init(&run->arena);
 	run->variables = (struct variables){.arena = &run->arena};
 	run->peer.is_direct_loopback = true;
@@ -475,7 +477,11 @@ bool run_scenario(struct run *run, struct schema *schema, bool sqlite)
 		strbuf_addf(&run->failure, "%s:%u: %s\n", run->path, run->scenario->line, run->world.message);
 		return false;
 	}
-	for (const struct statement *statement = run->scenario->statements; statement; statement = statement->next)
+	fault = run->transport->meet ? run->transport->meet(&run->world) : NULL;
+	if (fault)
+		strbuf_addf(&run->failure, "%s:%u: %s\n", run->path, run->scenario->line, fault);
+	for (const struct statement *statement = run->scenario->statements; statement && !fault;
+	     statement = statement->next)
 		if (!run_statement(run, statement) && run->failure.len && !run->keeps_going)
 			return false;
 	return run->failure.len == 0;

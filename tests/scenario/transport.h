@@ -43,6 +43,8 @@ struct transport {
 	/* NULL, or why there is no answer. */
 	const char *(*perform)(const struct transport *transport, struct world *world, const struct exchange *exchange,
 			       struct arena *arena, struct reply *reply);
+	/* Before the first statement, which may let time pass; NULL: nothing is to be done. NULL, or what is wrong. */
+	const char *(*meet)(struct world *world);
 	bool is_whole; /* carries primitives and nothing beside them: no location, no entity tag, no header */
 };
 

@@ -156,19 +156,20 @@ static void publish(const struct mqtt_client *client, const char *topic, struct 
 }
 
 /* The CSE connects in its own time: until it answers, something is sent again that it refuses. */
-static bool meet(struct world *world, struct mqtt_client *client)
+static const char *meet(struct world *world)
 {
+	struct mqtt_client *client = begin_client(world);
 	char topic[100];
 
-	if (!wait_for(world, client, &client->is_subscribed))
-		return false;
+	if (client->failed || !wait_for(world, client, &client->is_subscribed))
+		return "there is no connection to the broker";
 	snprintf(topic, sizeof(topic), "%s/oneM2M/req/nobody/%s/json", client->prefix, world->config.id + 1);
 	for (int i = 0; i < ROUNDS_AT_MOST && !client->failed && !client->is_met; i++) {
 		if (i % 4 == 0)
 			publish(client, topic, str_of(greeting));
 		loop_round(world->loop, 1);
 	}
-	return client->is_met && !client->failed;
+	return client->is_met && !client->failed ? NULL : "the CSE does not answer through the broker";
 }
 
 /* ---- the exchange ---- */
@@ -207,11 +208,6 @@ static const char *perform_mqtt(const struct transport *transport, struct world 
 		fault = "a primitive carries no condition";
 	if (fault)
 		return fault;
-	if (!client) {
-		client = begin_client(world);
-		if (client->failed || !meet(world, client))
-			return "the CSE does not answer through the broker";
-	}
 	arena_reset(&client->arena);
 	publish(client, write_topic(&topic, client, transport, exchange), payload);
 	strbuf_finish(&topic);
@@ -223,16 +219,19 @@ const struct transport transport_mqtt = {.name = "mqtt",
 					 .needs_broker = true,
 					 .is_whole = true,
 					 .codec = &codec_json,
-					 .perform = perform_mqtt};
+					 .perform = perform_mqtt,
+					 .meet = meet};
 const struct transport transport_mqtt_xml = {.name = "mqtt+xml",
 					     .binding = "mqtt",
 					     .needs_broker = true,
 					     .is_whole = true,
 					     .codec = &codec_xml,
-					     .perform = perform_mqtt};
+					     .perform = perform_mqtt,
+					     .meet = meet};
 const struct transport transport_mqtt_cbor = {.name = "mqtt+cbor",
 					      .binding = "mqtt",
 					      .needs_broker = true,
 					      .is_whole = true,
 					      .codec = &codec_cbor,
-					      .perform = perform_mqtt};
+					      .perform = perform_mqtt,
+					      .meet = meet};
