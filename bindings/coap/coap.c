@@ -130,32 +130,39 @@ static void coap_close(struct binding_state *front)
 
 /* ---- the beginning ---- */
 
-/* The same port for datagrams and connections; one that the kernel picks for the first may be taken for the second. */
-static int open_sockets(struct binding_state *front, struct cse *cse, struct loop *loop, char *message, size_t size)
+/* Datagrams at the address that the listener has. */
+static int open_server(struct binding_state *front, struct cse *cse, struct loop *loop, char *message, size_t size)
 {
-	enum { TRIES = 8 };
+	const char *where = front->listener.address + strlen("coap://");
 	struct addrinfo *infos;
-	int error = address_resolve("coap.listen", front->config.listen, SOCK_DGRAM, &infos, message, size);
+	int error = address_resolve("coap.listen", where, SOCK_DGRAM, &infos, message, size);
 
 	if (error < 0)
 		return error;
-	for (int i = 0; i < TRIES; i++) {
-		char where[100];
-
-		error = server_open(&front->server, cse, loop, &front->config, infos);
-		if (error < 0) {
-			snprintf(message, size, "coap.listen %s: %s", front->config.listen, error_text(error));
-			break;
-		}
-		address_describe(front->server.udp.watch.fd, "coap", where, sizeof(where));
-		error = listener_open(&front->listener, loop, "coap.listen", "coap", where + strlen("coap://"), message,
-				      size);
-		if (error == 0)
-			break;
-		server_stop(&front->server);
-		server_finish(&front->server);
-	}
+	error = server_open(&front->server, cse, loop, &front->config, infos);
 	freeaddrinfo(infos);
+	if (error < 0)
+		snprintf(message, size, "coap.listen %s: %s", where, error_text(error));
+	return error;
+}
+
+/* The same port for connections and datagrams. One that the kernel picks for the first is rarely taken for the second;
+ * the other way round it often is. */
+static int open_sockets(struct binding_state *front, struct cse *cse, struct loop *loop, char *message, size_t size)
+{
+	enum { TRIES = 8 };
+	int error = 0;
+
+	for (int i = 0; i < TRIES; i++) {
+		error = listener_open(&front->listener, loop, "coap.listen", "coap", front->config.listen, message,
+				      size);
+		if (error < 0)
+			return error;
+		error = open_server(front, cse, loop, message, size);
+		if (error == 0)
+			return 0;
+		listener_close(&front->listener);
+	}
 	return error;
 }
 

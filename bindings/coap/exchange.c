@@ -77,7 +77,8 @@ static void settle(struct exchange *exchange)
 	if (exchange->kept.party.stream)
 		keeper_drop(keeper, &exchange->kept);
 	else
-		keeper_use(keeper, &exchange->kept, sizeof(*exchange) + exchange->sent.cap);
+		keeper_use(keeper, &exchange->kept,
+			   sizeof(*exchange) + exchange->sent.cap + exchange->separate.bytes.cap);
 }
 
 /* ---- empty messages ---- */

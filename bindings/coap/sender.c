@@ -157,25 +157,25 @@ static void note_sent(struct errand *errand)
 	map_add(&errand->sender->by_token, &errand->node, errand->token ^ errand->sender->seed);
 }
 
-/* The message that goes out next: all of it, a part of the request, or a question for a part of the response. */
-static struct message next_message(struct errand *errand)
+/* The message that goes out next: all of it, a part of the request, or a question for a part of the response. Numbers
+ * of its options are in the message itself, so it must not be copied. */
+static void write_next(struct errand *errand, struct message *message)
 {
-	struct message message = errand->message;
 	size_t offset = block_offset(&errand->block1), size = block_size(errand->block1.szx);
 
-	message.token = str_make((const char *)&errand->token, TOKEN_SIZE);
+	*message = errand->message;
+	message->token = str_make((const char *)&errand->token, TOKEN_SIZE);
 	if (errand->block2.is_there) {
-		message.payload = STR("");
-		block_add(&message, COAP_NUMBER_BLOCK2, &errand->block2);
+		message->payload = STR("");
+		block_add(message, COAP_NUMBER_BLOCK2, &errand->block2);
 	} else if (errand->block1.is_there) {
-		errand->block1.has_more = message.payload.len - offset > size;
+		errand->block1.has_more = message->payload.len - offset > size;
 		if (offset == 0)
-			message_add_uint(&message, COAP_NUMBER_SIZE1, message.payload.len);
-		message.payload = str_make(message.payload.ptr + offset,
-					   errand->block1.has_more ? size : message.payload.len - offset);
-		block_add(&message, COAP_NUMBER_BLOCK1, &errand->block1);
+			message_add_uint(message, COAP_NUMBER_SIZE1, message->payload.len);
+		message->payload = str_make(message->payload.ptr + offset,
+					    errand->block1.has_more ? size : message->payload.len - offset);
+		block_add(message, COAP_NUMBER_BLOCK1, &errand->block1);
 	}
-	return message;
 }
 
 /* An acknowledgement alone says that the peer works on it; otherwise it is not there, or does not take it. */
@@ -203,13 +203,14 @@ static void transmit(struct errand *errand)
 {
 	struct sender *sender = errand->sender;
 	const struct udp *udp = socket_for(sender, &errand->peer);
-	struct message message = next_message(errand);
+	struct message message;
 
 	if (!udp) {
 		fail_soon(errand, HOP_UNREACHABLE, "no socket can be opened");
 		return;
 	}
 	note_sent(errand);
+	write_next(errand, &message);
 	message.type = MESSAGE_CON;
 	message.mid = transmissions_new_mid(&sender->transmissions);
 	strbuf_clear(&sender->out);
@@ -235,9 +236,10 @@ static void send_datagram(struct errand *errand)
 
 static void send_over_link(struct errand *errand)
 {
-	struct message message = next_message(errand);
+	struct message message;
 
 	note_sent(errand);
+	write_next(errand, &message);
 	link_send(&errand->link, &message);
 }
 

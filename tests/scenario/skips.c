@@ -65,9 +65,10 @@ bool skips_take(struct skips *skips, const char *transport, const char *path, st
 /* A transport is named as the binding that it needs, and may add a serialization. */
 static bool is_built(struct str transport)
 {
+	struct str word = str_split(&transport, '+');
 	char name[40];
 
-	snprintf(name, sizeof(name), "%.*s", STR_ARG(str_split(&transport, '+')));
+	snprintf(name, sizeof(name), "%.*s", STR_ARG(word));
 	return strcmp(name, "core") == 0 || binding_find(name);
 }
 
