@@ -30,7 +30,7 @@ struct message {
 	unsigned option_count;
 	struct str token, payload;
 	struct message_option options[MESSAGE_OPTIONS_MAX]; /* ascending by number */
-	unsigned numbers_len;
+	unsigned numbers_len; /* values of options that were written as numbers are views of `numbers` here */
 	uint8_t numbers[MESSAGE_NUMBERS_SIZE];
 };
 

@@ -211,7 +211,21 @@ static uint8_t code_of(const struct request *req, struct str location)
 	return (uint8_t)MESSAGE_CODE(code / 100, code % 100);
 }
 
-/* The path under which the resource is found (TS-0008 6.2.3), segment by segment. */
+/* Does it fit into options? A deep tree has more names than a message has options. */
+static bool is_path_for_options(struct str path)
+{
+	enum { LONGEST = 255, MOST = MESSAGE_OPTIONS_MAX / 2 };
+	unsigned count = 0;
+
+	while (path.ptr)
+		if (str_split(&path, '/').len > LONGEST || ++count > MOST)
+			return false;
+	return true;
+}
+
+/* The path under which the resource is found (TS-0008 6.2.3), segment by segment; the content has its identifier as
+ * well.
+ */
 static void add_location(struct message *message, struct request *req, struct str location)
 {
 	struct strbuf path = {0};
@@ -222,8 +236,14 @@ static void add_location(struct message *message, struct request *req, struct st
 	target_add_path(&path, STR(""), cse_id(req->cse), location);
 	rest = str_from(arena_copy(&req->arena, strbuf_str(&path)), 1);
 	strbuf_finish(&path);
-	while (rest.ptr)
-		message_add(message, COAP_OPTION_LOCATION_PATH, str_split(&rest, '/'));
+	if (!is_path_for_options(rest))
+		return;
+	while (rest.ptr) {
+		struct str segment = str_split(&rest, '/');
+		char *name = arena_alloc(&req->arena, segment.len + 1);
+
+		message_add(message, COAP_OPTION_LOCATION_PATH, str_make(name, (size_t)target_decode(name, segment)));
+	}
 }
 
 static void add_time(struct message *message, struct request *req)

@@ -68,7 +68,7 @@ def five_minutes():
             if said:
                 expect(re.search(pattern(said), seen), "%s\nprints\n%s" % (command, seen))
     finally:
-        shell.stdin.write("kill %1; exit\n")
+        shell.stdin.write("kill $!; wait; exit\n")
         shell.stdin.close()
         shell.wait(20)
 
