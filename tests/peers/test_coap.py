@@ -177,6 +177,8 @@ def bad_parts():
         expect_equal(whole.text, "4.13", "too large in one datagram")
         expect_equal(client.ask(request(POST, "cse-in", ty=3, more=[(raw.BLOCK2, raw.block(3, 0, 6))])).text, "4.08", "no such answer")
         expect_equal(client.ask(request(GET, "cse-in", more=[(raw.BLOCK2, raw.block(900, 0, 6))])).text, "4.00", "beyond the end")
+        long = request(POST, "cse-in/c", body=content(con="x" * 2000), ty=4)
+        expect_equal(client.ask(long).text, "4.13", "a datagram that is longer than what is read")
         expect_equal(count(client), 0, "instances")
 
 
