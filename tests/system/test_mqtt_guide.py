@@ -30,14 +30,16 @@ class Typed:
     def __init__(self, line, port, folder):
         line = line.replace("1883", str(port))
         words = shlex.split(line)
-        if words[0] == "copse":
-            words = [program(), *words[1:], "--set", "http.listen=127.0.0.1:0"]
         if words[0] == "mosquitto" and not os.path.exists("/usr/bin/mosquitto"):
             words[0] = "/usr/sbin/mosquitto"
+        if words[0] == "copse":
+            words = [program(), *words[1:], "--set", "http.listen=127.0.0.1:0"]
+        else:  # what others print comes line by line; a sanitizer does not bear what stdbuf preloads
+            words = ["stdbuf", "-oL", *words]
         self.lines = []
         # pylint: disable-next=consider-using-with
         self.process = subprocess.Popen(
-            ["stdbuf", "-oL", *words],
+            words,
             cwd=folder,
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
