@@ -1,6 +1,7 @@
 /* config: reading the configuration from a file, the environment and the command line. */
 #include "cse/config.h"
 
+#include "cse/base/setting.h"
 #include "cse/base/strbuf.h"
 
 #include <errno.h>
@@ -329,6 +330,33 @@ int config_check(struct config *config, char *message, size_t size)
 	return fail(message, size, "%s: expiration.default: %s is more than expiration.max, %s",
 		    config->source[KEY_expiration_default], config->text[KEY_expiration_default],
 		    config->text[KEY_expiration_max]);
+}
+
+static uint64_t number_in(const struct config *config, const struct config_option *option)
+{
+	const void *field = (const char *)config + option->offset;
+
+	switch (option->type) {
+	case CONFIG_TEXT:
+		return 0;
+	case CONFIG_CHOICE:
+		return *(const unsigned *)field;
+	case CONFIG_YESNO:
+		return *(const bool *)field;
+	default:
+		return *(const uint64_t *)field;
+	}
+}
+
+void config_section(const struct config *config, const char *section, struct setting *rows)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		const struct config_option *option = &config_options[i];
+
+		if (strcmp(option->section, section) == 0)
+			*rows++ = (struct setting){option->key, config->text[i], number_in(config, option)};
+	}
+	*rows = (struct setting){0};
 }
 
 static size_t field_size(const struct config_option *option)

@@ -78,6 +78,10 @@ void config_allowed(const struct config_option *option, char *out, size_t size);
 void config_key_name(const struct config_option *option, char *out, size_t size);
 void config_variable(const struct config_option *option, char *out, size_t size);
 
+/* The options of a section, and a row with key NULL; rows has room for KEY_COUNT + 1. Valid as long as config. */
+struct setting;
+void config_section(const struct config *config, const char *section, struct setting *rows);
+
 /* config_print.c: the effective configuration (itself a valid file, but for a value that no line can carry and that is
  * no list: it came from elsewhere), and the table in the forms people read. */
 void config_print(const struct config *config, FILE *out);

@@ -1,4 +1,5 @@
 # copse: the program, and its manual page.
+config_parts = cse/config.c cse/config.h cse/config.def cse/config_options.c
 bin_PROGRAMS += copse
 copse_SOURCES = \
 	cse/main.c \
@@ -8,8 +9,7 @@ copse_SOURCES = \
 	cse/caller.c cse/caller.h \
 	cse/caller_listener.c \
 	cse/command.c cse/command.h \
-	cse/config.c cse/config.h cse/config.def \
-	cse/config_options.c \
+	$(config_parts) \
 	cse/config_print.c \
 	cse/describe.c cse/describe.h cse/describe_json.c cse/describe_xsd.c \
 	cse/dump.c \

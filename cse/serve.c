@@ -33,6 +33,7 @@ struct server {
 	struct store *store;
 	struct cse *cse;
 	struct binding_state *open[BINDING_COUNT];
+	struct setting settings[KEY_COUNT + 1]; /* of the binding that is being told its configuration */
 	struct loop_fd signals;
 	struct supervisor supervisor;
 	struct loop_hook round_end;
@@ -58,24 +59,6 @@ static void at_round_end(struct loop_hook *hook)
 }
 
 /* ---- configuration ---- */
-
-/* Every connection is a descriptor, and a name that is looked up takes two; the default limit is 1024. */
-static void raise_descriptor_limit(struct server *server)
-{
-	struct rlimit limit;
-	const struct config *config = server->config;
-	bool has_websockets = config->websocket_listen[0] || config->websocket_upgrade;
-	rlim_t wanted = config->http_max_connections + config->outgoing_max_connections +
-			(config->coap_listen[0] ? config->http_max_connections : 0) +
-			(has_websockets ? config->websocket_max_connections : 0) + 200;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
-		return;
-	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
-		log_event(&server->log, LOG_WARN, "fewer connections than http, websocket and outgoing.max-connections",
-			  "descriptors=%llu", (unsigned long long)limit.rlim_cur);
-}
 
 void command_cse_config(const struct config *config, const char *points_of_access, struct cse_config *out)
 {
@@ -135,12 +118,6 @@ static const char *listen_of(const struct config *config, size_t binding)
 	return listens[binding];
 }
 
-/* One that takes over connections of HTTP may be open without an address of its own. */
-static bool is_wanted(const struct config *config, size_t binding)
-{
-	return listen_of(config, binding)[0] || (bindings[binding]->adopt && config->websocket_upgrade);
-}
-
 /* "127.0.0.1:8080", "mqtt://localhost:1883" */
 static bool is_loopback(struct str place)
 {
@@ -164,10 +141,12 @@ static bool is_public(const struct config *config)
 	return false;
 }
 
-static struct binding_config binding_config_of(const struct server *server, size_t binding)
+/* Valid until the next call. */
+static struct binding_config binding_config_of(struct server *server, size_t binding)
 {
 	const struct config *config = server->config;
 
+	config_section(config, bindings[binding]->name, server->settings);
 	return (struct binding_config){
 		.schema = server->schema,
 		.listen = listen_of(config, binding),
@@ -188,25 +167,33 @@ static struct binding_config binding_config_of(const struct server *server, size
 		.outgoing_idle_ms = (unsigned)config->outgoing_idle_timeout * 1000,
 		.max_answer = config->outgoing_max_answer,
 		.ca_file = config->outgoing_ca_file,
-		.mqtt = {.client_id = config->mqtt_client_id,
-			 .username = config->mqtt_username,
-			 .password_file = config->mqtt_password_file,
-			 .trusted = config->mqtt_trusted,
-			 .map = config->mqtt_map,
-			 .serves_admin = config->mqtt_admin,
-			 .is_version5 = config->mqtt_version == 1,
-			 .keep_alive_s = (unsigned)config->mqtt_keep_alive,
-			 .cache_time_s = (unsigned)config->mqtt_cache_time,
-			 .cache_bytes = config->mqtt_cache_size,
-			 .most_kept = config->mqtt_max_queue},
-		.websocket = {.by_upgrade = config->websocket_upgrade,
-			      .max_connections = (unsigned)config->websocket_max_connections,
-			      .most_in_work = (unsigned)config->websocket_max_requests,
-			      .max_backlog = config->websocket_max_backlog,
-			      .ping_ms = (unsigned)config->websocket_ping * 1000,
-			      .idle_ms = (unsigned)config->websocket_idle_timeout * 1000,
-			      .most_deflating = (unsigned)config->websocket_max_deflating},
+		.settings = server->settings,
 	};
+}
+
+static bool is_wanted(size_t binding, const struct binding_config *config)
+{
+	return bindings[binding]->is_wanted ? bindings[binding]->is_wanted(config) : config->listen[0] != '\0';
+}
+
+/* Every connection is a descriptor, and a name that is looked up takes two; the default limit is 1024. */
+static void raise_descriptor_limit(struct server *server)
+{
+	struct rlimit limit;
+	rlim_t wanted = server->config->outgoing_max_connections + 200;
+
+	for (size_t i = 0; i < BINDING_COUNT; i++) {
+		const struct binding_config config = binding_config_of(server, i);
+
+		if (bindings[i]->descriptors && is_wanted(i, &config))
+			wanted += bindings[i]->descriptors(&config);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
+		log_event(&server->log, LOG_WARN, "fewer connections than the configuration allows", "descriptors=%llu",
+			  (unsigned long long)limit.rlim_cur);
 }
 
 static void set_log(struct server *server)
@@ -399,15 +386,15 @@ static int open_bindings(struct server *server)
 	for (size_t i = 0; i < BINDING_COUNT; i++) {
 		const struct binding_config config = binding_config_of(server, i);
 
-		if (!is_wanted(server->config, i))
+		if (!is_wanted(i, &config))
 			continue;
 		if (bindings[i]->open(server->cse, server->loop, &config, &server->open[i], server->message,
 				      sizeof(server->message)) < 0)
 			return -1;
 		cse_add_binding(server->cse, bindings[i], server->open[i]);
-		log_event(&server->log, LOG_INFO, "listening", "binding=%s address=%s by-upgrade=%s", bindings[i]->name,
-			  bindings[i]->address(server->open[i]),
-			  bindings[i]->adopt && server->config->websocket_upgrade ? "yes" : "no");
+		if (bindings[i]->address(server->open[i])[0])
+			log_event(&server->log, LOG_INFO, "listening", "binding=%s address=%s", bindings[i]->name,
+				  bindings[i]->address(server->open[i]));
 	}
 	return 0;
 }

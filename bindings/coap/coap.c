@@ -58,6 +58,11 @@ static void coap_close(struct binding_state *front)
 
 /* ---- the beginning ---- */
 
+static void read_settings(struct binding_state *front, const struct setting *section)
+{
+	front->server.acknowledge_after_us = (int64_t)setting_number(section, "acknowledge_after") * 1000000;
+}
+
 static int coap_open(struct cse *cse, struct loop *loop, const struct binding_config *config,
 		     struct binding_state **state, char *message, size_t size)
 {
@@ -85,6 +90,7 @@ static int coap_open(struct cse *cse, struct loop *loop, const struct binding_co
 		return error;
 	}
 	front->server.idle = server_went_idle;
+	read_settings(front, config->settings);
 	*state = front;
 	return 0;
 }
@@ -96,7 +102,13 @@ static void coap_set_limits(struct binding_state *front, const struct binding_co
 	front->config.body_timeout_ms = config->body_timeout_ms;
 	front->config.idle_timeout_ms = config->idle_timeout_ms;
 	front->config.drain_timeout_ms = config->drain_timeout_ms;
+	read_settings(front, config->settings);
 	server_set_limits(&front->server);
+}
+
+static size_t coap_descriptors(const struct binding_config *config)
+{
+	return config->max_connections;
 }
 
 static const char *coap_address(struct binding_state *front)
@@ -121,6 +133,7 @@ static const char *const schemes[] = {"coap", "coap+tcp", NULL};
 extern const struct binding binding_coap;
 const struct binding binding_coap = {
 	.name = "coap",
+	.descriptors = coap_descriptors,
 	.open = coap_open,
 	.drain = coap_drain,
 	.close = coap_close,

@@ -9,9 +9,6 @@
 enum {
 	MOST_BYTES = 48 << 20,
 	LIFETIME_US = 247000000, /* RFC 7252 4.8.2, EXCHANGE_LIFETIME */
-	/* A client sends again after two seconds; an answer within this time goes with the acknowledgement and costs
-	 * half the datagrams. */
-	PIGGYBACK_US = 500000,
 };
 
 /* ---- life ---- */
@@ -120,7 +117,7 @@ void exchange_wait(struct exchange *exchange)
 	if (!exchange->is_con)
 		return;
 	exchange->soon.fire = acknowledge;
-	loop_timer_set(exchange->server->loop, &exchange->soon, PIGGYBACK_US);
+	loop_timer_set(exchange->server->loop, &exchange->soon, exchange->server->acknowledge_after_us);
 }
 
 void exchange_end(struct exchange *exchange)

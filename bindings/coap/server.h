@@ -21,12 +21,13 @@ struct server {
 	uint64_t seed, next_key;
 	unsigned waiting_count;		     /* requests that the CSE has not answered */
 	bool is_draining;		     /* what comes is turned away */
+	int64_t acknowledge_after_us;	     /* see exchange_wait */
 	void (*idle)(struct server *server); /* the last of them is answered, or the last connection is closed */
 	char address[80];		     /* "coap://127.0.0.1:5683" */
 };
 
-/* config lives as long as the server, and idle is set before the next round. Listens for datagrams and connections at
- * an address of infos, the first that can be had. 0, or a negative error. */
+/* config lives as long as the server; acknowledge_after_us and idle are set before the next round. Listens for
+ * datagrams and connections at an address of infos, the first that can be had. 0, or a negative error. */
 WARN_UNUSED int server_open(struct server *server, struct cse *cse, struct loop *loop,
 			    const struct binding_config *config, const struct addrinfo *infos);
 /* Answers still go out; what comes new is turned away. */

@@ -193,6 +193,11 @@ static void http_set_limits(struct binding_state *front, const struct binding_co
 	front->config.drain_timeout_ms = config->drain_timeout_ms;
 }
 
+static size_t http_descriptors(const struct binding_config *config)
+{
+	return config->max_connections;
+}
+
 static const char *http_address(struct binding_state *front)
 {
 	return front->listener.address;
@@ -215,6 +220,7 @@ static const char *const schemes[] = {"http", "https", NULL};
 extern const struct binding binding_http;
 const struct binding binding_http = {
 	.name = "http",
+	.descriptors = http_descriptors,
 	.open = http_open,
 	.drain = http_drain,
 	.close = http_close,

@@ -118,7 +118,7 @@ static void settle_originator(struct request *req, const struct uplink *uplink, 
 	else if (!topic_names(topic->originator, from, &mqtt->home))
 		refusal_note(req, RSC_ORIGINATOR_HAS_NO_PRIVILEGE, "from (fr): is not the originator of the topic");
 	req->peer.is_authenticated = uplink->broker.is_trusted;
-	req->peer.is_no_admin = !uplink->broker.is_trusted || !mqtt->config.mqtt.serves_admin;
+	req->peer.is_no_admin = !uplink->broker.is_trusted || !mqtt->settings.serves_admin;
 }
 
 /* ---- where the answer goes ---- */

@@ -60,7 +60,8 @@ static int open_brokers(struct binding_state *mqtt, char *message, size_t size)
 	struct place *places = arena_alloc(&mqtt->arena, BROKERS_MAX * sizeof(*places));
 	struct place *trusted = arena_alloc(&mqtt->arena, BROKERS_MAX * sizeof(*trusted));
 	int count = read_places(mqtt, "broker", config->listen, places, message, size);
-	int trusted_count = count < 0 ? -1 : read_places(mqtt, "trusted", config->mqtt.trusted, trusted, message, size);
+	int trusted_count =
+		count < 0 ? -1 : read_places(mqtt, "trusted", mqtt->settings.trusted, trusted, message, size);
 
 	if (trusted_count < 0)
 		return ERROR_FORMAT;
@@ -80,7 +81,7 @@ static int open_brokers(struct binding_state *mqtt, char *message, size_t size)
 /* The first line. */
 static int read_password(struct binding_state *mqtt, char *message, size_t size)
 {
-	const char *path = mqtt->config.mqtt.password_file;
+	const char *path = mqtt->settings.password_file;
 	ssize_t got = 0;
 	int fd, error = 0;
 
@@ -118,7 +119,7 @@ static int configure(struct binding_state *mqtt, char *message, size_t size)
 		snprintf(message, size, "outgoing.networks: %s", why);
 		return error;
 	}
-	if (rules_parse(&mqtt->rules, str_of(config->mqtt.map), &mqtt->arena, why, sizeof(why)) < 0) {
+	if (rules_parse(&mqtt->rules, str_of(mqtt->settings.map), &mqtt->arena, why, sizeof(why)) < 0) {
 		snprintf(message, size, "mqtt.map: %s", why);
 		return ERROR_FORMAT;
 	}
@@ -127,10 +128,27 @@ static int configure(struct binding_state *mqtt, char *message, size_t size)
 
 /* ---- opening ---- */
 
+static void read_settings(struct mqtt_settings *settings, const struct setting *section)
+{
+	*settings = (struct mqtt_settings){
+		.trusted = setting_text(section, "trusted"),
+		.map = setting_text(section, "map"),
+		.client_id = setting_text(section, "client_id"),
+		.username = setting_text(section, "username"),
+		.password_file = setting_text(section, "password_file"),
+		.serves_admin = setting_number(section, "admin"),
+		.is_version5 = setting_number(section, "version") == 1,
+		.keep_alive_s = (unsigned)setting_number(section, "keep_alive"),
+		.cache_time_s = (unsigned)setting_number(section, "cache_time"),
+		.cache_bytes = setting_number(section, "cache_size"),
+		.most_kept = setting_number(section, "max_queue"),
+	};
+}
+
 /* TS-0010 6.3.3: C:: and the CSE-ID. */
 static struct str client_id(struct binding_state *mqtt)
 {
-	const char *wanted = mqtt->config.mqtt.client_id;
+	const char *wanted = mqtt->settings.client_id;
 	struct str id = wanted[0] ? arena_copy(&mqtt->arena, str_of(wanted))
 				  : arena_join(&mqtt->arena, STR("C::"), mqtt->home.cse_id, STR(""));
 
@@ -139,7 +157,7 @@ static struct str client_id(struct binding_state *mqtt)
 
 static void set_up(struct binding_state *mqtt)
 {
-	const struct binding_config *config = &mqtt->config;
+	const struct mqtt_settings *settings = &mqtt->settings;
 	struct strbuf level = {0};
 
 	arena_init(&mqtt->arena);
@@ -156,14 +174,14 @@ static void set_up(struct binding_state *mqtt)
 	mqtt->level = arena_copy(&mqtt->arena, strbuf_str(&level));
 	strbuf_finish(&level);
 	mqtt->client_id = client_id(mqtt);
-	cache_init(&mqtt->cache, config->mqtt.cache_bytes, (int64_t)config->mqtt.cache_time_s * 1000000);
+	cache_init(&mqtt->cache, settings->cache_bytes, (int64_t)settings->cache_time_s * 1000000);
 	circle_init(&mqtt->circle, mqtt->loop, cse_log(mqtt->cse));
-	mqtt->circle.keep_alive_s = config->mqtt.keep_alive_s;
-	mqtt->circle.is_version5 = config->mqtt.is_version5;
-	mqtt->circle.most_kept = config->mqtt.most_kept;
-	mqtt->circle.largest_packet = config->max_body + PACKET_OVERHEAD;
-	mqtt->circle.username = config->mqtt.username[0] ? config->mqtt.username : NULL;
-	mqtt->circle.password = mqtt->config.mqtt.password_file[0] ? mqtt->password : NULL;
+	mqtt->circle.keep_alive_s = settings->keep_alive_s;
+	mqtt->circle.is_version5 = settings->is_version5;
+	mqtt->circle.most_kept = settings->most_kept;
+	mqtt->circle.largest_packet = mqtt->config.max_body + PACKET_OVERHEAD;
+	mqtt->circle.username = settings->username[0] ? settings->username : NULL;
+	mqtt->circle.password = settings->password_file[0] ? mqtt->password : NULL;
 	mqtt->circle.connected = inbound_subscribe;
 	mqtt->circle.received = inbound_received;
 	mqtt->circle.lost = outbound_lost;
@@ -180,6 +198,7 @@ static int mqtt_open(struct cse *cse, struct loop *loop, const struct binding_co
 	mqtt->cse = cse;
 	mqtt->loop = loop;
 	mqtt->config = *config;
+	read_settings(&mqtt->settings, config->settings);
 	set_up(mqtt);
 	error = configure(mqtt, message, size);
 	if (error < 0) {

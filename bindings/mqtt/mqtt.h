@@ -25,10 +25,19 @@ struct prefix {
 	char text[];
 };
 
+/* The section mqtt of the configuration; see cse/config.def. Empty texts: none. */
+struct mqtt_settings {
+	const char *trusted, *map, *client_id, *username, *password_file;
+	bool serves_admin, is_version5;
+	unsigned keep_alive_s, cache_time_s;
+	size_t cache_bytes, most_kept;
+};
+
 struct binding_state {
 	struct cse *cse;
 	struct loop *loop;
 	struct binding_config config;
+	struct mqtt_settings settings;
 	struct broker_circle circle;
 	struct arena arena;   /* of what the configuration says */
 	struct str level;     /* this CSE as a level of topics */

@@ -18,6 +18,7 @@ static void earlier(int64_t *due_us, int64_t since_us, int64_t span_us)
 static int64_t next_deadline(const struct session *session)
 {
 	const struct binding_config *config = &session->state->config;
+	const struct websocket_settings *settings = &session->state->settings;
 	int64_t due_us = INT64_MAX;
 
 	earlier(&due_us, session->closing_since_us, CLOSE_US);
@@ -25,8 +26,8 @@ static int64_t next_deadline(const struct session *session)
 	if (!session_is_reading(session))
 		return due_us;
 	earlier(&due_us, session->message_since_us, us(config->body_timeout_ms));
-	earlier(&due_us, session->pinged_us ? session->pinged_us : session->heard_us, us(config->websocket.ping_ms));
-	earlier(&due_us, session->used_us, us(config->websocket.idle_ms));
+	earlier(&due_us, session->pinged_us ? session->pinged_us : session->heard_us, us(settings->ping_ms));
+	earlier(&due_us, session->used_us, us(settings->idle_ms));
 	return due_us;
 }
 
@@ -46,8 +47,9 @@ static bool is_over(const struct session *session, int64_t since_us, int64_t spa
 const char *patience_fault(const struct session *session)
 {
 	const struct binding_config *config = &session->state->config;
+	const struct websocket_settings *settings = &session->state->settings;
 
-	if (session->out_bytes > config->websocket.max_backlog)
+	if (session->out_bytes > settings->max_backlog)
 		return "too much is waiting for the client to read it";
 	if (is_over(session, session->closing_since_us, CLOSE_US))
 		return "no close frame in time";
@@ -57,19 +59,19 @@ const char *patience_fault(const struct session *session)
 		return NULL;
 	if (is_over(session, session->message_since_us, us(config->body_timeout_ms)))
 		return "a message comes too slowly";
-	return is_over(session, session->pinged_us, us(config->websocket.ping_ms)) ? "no answer to a ping" : NULL;
+	return is_over(session, session->pinged_us, us(settings->ping_ms)) ? "no answer to a ping" : NULL;
 }
 
 void patience_judge(struct session *session)
 {
-	const struct binding_config *config = &session->state->config;
+	const struct websocket_settings *settings = &session->state->settings;
 
 	if (!session_is_reading(session))
 		return;
-	if (!session->pinged_us && is_over(session, session->heard_us, us(config->websocket.ping_ms))) {
+	if (!session->pinged_us && is_over(session, session->heard_us, us(settings->ping_ms))) {
 		session->pinged_us = session_now_us(session);
 		session->stream.pings = session->stream.wants_to_write = true;
 	}
-	if (is_over(session, session->used_us, us(config->websocket.idle_ms)))
+	if (is_over(session, session->used_us, us(settings->idle_ms)))
 		stream_close(&session->stream, CLOSE_NORMAL, "nothing was asked for a long time");
 }

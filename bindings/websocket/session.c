@@ -213,7 +213,7 @@ static void take_message(struct session *session, struct str bytes)
 
 static bool is_full(const struct session *session)
 {
-	return session->in_work >= session->state->config.websocket.most_in_work;
+	return session->in_work >= session->state->settings.max_requests;
 }
 
 static void hold(struct session *session, struct str bytes)

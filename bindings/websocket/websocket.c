@@ -11,7 +11,7 @@
 
 static bool is_crowded(const struct binding_state *state)
 {
-	return state->open_count >= state->config.websocket.max_connections;
+	return state->open_count >= state->settings.max_connections;
 }
 
 static const struct refusal too_many = {503, "too many connections"}, stopping = {503, "the CSE stops"};
@@ -49,7 +49,7 @@ void websocket_receive(struct binding_state *state, int fd, const struct peer *p
 		guest_refuse(state, fd, &handshake.refusal);
 		return;
 	}
-	if (state->deflating_count >= state->config.websocket.most_deflating)
+	if (state->deflating_count >= state->settings.max_deflating)
 		handshake.deflate = (struct str){0};
 	seen = peer_of(state, peer, &head);
 	session_open(state, fd, &seen, &handshake, str_from(bytes, parsed));
@@ -159,6 +159,30 @@ static void websocket_close(struct binding_state *state)
 
 /* ---- the beginning ---- */
 
+static void read_settings(struct websocket_settings *settings, const struct setting *section)
+{
+	*settings = (struct websocket_settings){
+		.by_upgrade = setting_number(section, "upgrade"),
+		.max_connections = (unsigned)setting_number(section, "max_connections"),
+		.max_requests = (unsigned)setting_number(section, "max_requests"),
+		.max_deflating = (unsigned)setting_number(section, "max_deflating"),
+		.max_backlog = setting_number(section, "max_backlog"),
+		.ping_ms = (unsigned)setting_number(section, "ping") * 1000,
+		.idle_ms = (unsigned)setting_number(section, "idle_timeout") * 1000,
+	};
+}
+
+/* On a port of its own, or without one by upgrade of HTTP's connections. */
+static bool websocket_is_wanted(const struct binding_config *config)
+{
+	return config->listen[0] || setting_number(config->settings, "upgrade");
+}
+
+static size_t websocket_descriptors(const struct binding_config *config)
+{
+	return setting_number(config->settings, "max_connections");
+}
+
 static int websocket_open(struct cse *cse, struct loop *loop, const struct binding_config *config,
 			  struct binding_state **out, char *message, size_t size)
 {
@@ -168,6 +192,7 @@ static int websocket_open(struct cse *cse, struct loop *loop, const struct bindi
 	state->cse = cse;
 	state->loop = loop;
 	state->config = *config;
+	read_settings(&state->settings, config->settings);
 	state->listener.watch.fd = -1;
 	state->listener.accepted = accepted;
 	state->drain.fire = drain_ended;
@@ -192,6 +217,8 @@ static int websocket_open(struct cse *cse, struct loop *loop, const struct bindi
 	arena_init(&state->reading);
 	arena_init(&state->writing);
 	loop_add_hook(loop, &state->end_of_round);
+	if (state->settings.by_upgrade)
+		log_event(cse_log(cse), LOG_INFO, "taking over connections of HTTP", "binding=websocket");
 	*out = state;
 	return 0;
 }
@@ -201,7 +228,7 @@ static void websocket_set_limits(struct binding_state *state, const struct bindi
 	state->config.header_timeout_ms = config->header_timeout_ms;
 	state->config.body_timeout_ms = config->body_timeout_ms;
 	state->config.drain_timeout_ms = config->drain_timeout_ms;
-	state->config.websocket = config->websocket;
+	read_settings(&state->settings, config->settings);
 }
 
 static const char *websocket_address(struct binding_state *state)
@@ -216,7 +243,7 @@ static bool websocket_reaches(struct binding_state *state, uint64_t registration
 
 static bool websocket_adopts(struct binding_state *state, struct str protocol)
 {
-	return state->config.websocket.by_upgrade && str_eq_nocase(protocol, STR("websocket"));
+	return state->settings.by_upgrade && str_eq_nocase(protocol, STR("websocket"));
 }
 
 static const char *const schemes[] = {"ws", "wss", NULL};
@@ -224,6 +251,8 @@ static const char *const schemes[] = {"ws", "wss", NULL};
 extern const struct binding binding_websocket;
 const struct binding binding_websocket = {
 	.name = "websocket",
+	.is_wanted = websocket_is_wanted,
+	.descriptors = websocket_descriptors,
 	.open = websocket_open,
 	.drain = websocket_drain,
 	.close = websocket_close,

@@ -8,10 +8,19 @@
 #include "bindings/websocket/stream.h"
 #include "cse/base/map.h"
 
+/* The section websocket of the configuration; see cse/config.def. */
+struct websocket_settings {
+	bool by_upgrade;
+	unsigned max_connections, max_requests, max_deflating;
+	size_t max_backlog;
+	unsigned ping_ms, idle_ms; /* 0: none */
+};
+
 struct binding_state {
 	struct cse *cse;
 	struct loop *loop;
 	struct binding_config config;
+	struct websocket_settings settings;
 	struct library library;
 	struct listener listener; /* fd -1: it has no port of its own */
 

@@ -8,6 +8,7 @@ libbase_a_SOURCES = \
 	cse/base/id.c cse/base/id.h \
 	cse/base/list.h \
 	cse/base/log.c cse/base/log.h \
+	cse/base/setting.c cse/base/setting.h \
 	cse/base/loop.c cse/base/loop.h \
 	cse/base/map.c cse/base/map.h \
 	cse/base/str.c cse/base/str.h \

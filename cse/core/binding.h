@@ -4,6 +4,7 @@
 
 #include "cse/base/log.h"
 #include "cse/base/loop.h"
+#include "cse/base/setting.h"
 #include "cse/core/request.h"
 #include "schemas/codec/codec.h"
 
@@ -59,30 +60,15 @@ struct binding_config {
 	unsigned outgoing_idle_ms;     /* how long one of them is kept without use */
 	size_t max_answer;	       /* bytes of an answer's body; a larger one counts as none */
 	const char *ca_file;	       /* certificates of authorities that peers are believed by; "" for the system's */
-	struct {
-		const char *client_id;		      /* "": C:: and the CSE-ID */
-		const char *username, *password_file; /* "": none */
-		const char *trusted; /* those of listen whose topics say truly who sends; comma separated */
-		const char *map;     /* rules for devices that know no oneM2M, comma separated */
-		bool serves_admin;   /* from a trusted broker */
-		bool is_version5;    /* else 3.1.1 */
-		unsigned keep_alive_s;
-		unsigned cache_time_s; /* how long answers are kept for requests that come again; 0: not at all */
-		size_t cache_bytes;
-		size_t most_kept; /* bytes that wait for one broker */
-	} mqtt;
-	struct {
-		bool by_upgrade; /* takes over connections of HTTP */
-		unsigned max_connections;
-		unsigned most_in_work;	   /* requests of one connection at once */
-		size_t max_backlog;	   /* bytes that wait for one client to read them */
-		unsigned ping_ms, idle_ms; /* 0: none */
-		unsigned most_deflating;   /* connections that compress */
-	} websocket;
+	const struct setting *settings; /* the section of the binding's name; valid during the call */
 };
 
 struct binding {
 	const char *name;
+	/* Is it to be opened? NULL: where listen says something. */
+	bool (*is_wanted)(const struct binding_config *config);
+	/* How many descriptors its connections may take at once. NULL: a few. */
+	size_t (*descriptors)(const struct binding_config *config);
 	/* 0, or a negative error and a sentence ("http.listen 127.0.0.1:8080: address already in use"). */
 	int (*open)(struct cse *cse, struct loop *loop, const struct binding_config *config,
 		    struct binding_state **state, char *message, size_t size);

@@ -51,6 +51,7 @@ static void find_server(struct stand *stand)
 
 static struct stand *shared_stand(void)
 {
+	static const struct setting settings[] = {{"acknowledge_after", "1", 1}, {0}};
 	static struct stand stand;
 	char message[200];
 
@@ -72,6 +73,7 @@ static struct stand *shared_stand(void)
 		.max_answer = 3000,
 		.networks = "",
 		.schema = stand.schema,
+		.settings = settings,
 	};
 	if (binding_coap.open(stand.cse, stand.loop, &stand.config, &stand.front, message, sizeof(message)) < 0)
 		fuzz_give_up("coap", STR(""), message);

@@ -1,6 +1,7 @@
 /* fuzz_config: a configuration file, and each of its lines as a setting. What is accepted is printed and read again. */
 #include "tests/fuzz/fuzz.h"
 
+#include "cse/base/setting.h"
 #include "cse/config.h"
 
 #include <sys/mman.h>
@@ -37,6 +38,26 @@ static bool fits_in_lines(const char *text)
 	while (rest.ptr)
 		fits = str_split(&rest, ',').len <= LONGEST && fits;
 	return fits;
+}
+
+/* What a section is read by name as, is what was set. */
+static void check_sections(const struct config *config)
+{
+	struct setting rows[KEY_COUNT + 1];
+	size_t count = 0;
+
+	for (const struct config_section *section = config_sections; section->name; section++) {
+		config_section(config, section->name, rows);
+		for (const struct setting *row = rows; row->key; row++)
+			count++;
+	}
+	FUZZ_HOLDS(count == KEY_COUNT);
+	config_section(config, "mqtt", rows);
+	FUZZ_HOLDS(strcmp(setting_text(rows, "broker"), config->mqtt_broker) == 0);
+	FUZZ_HOLDS(setting_number(rows, "cache_size") == config->mqtt_cache_size);
+	FUZZ_HOLDS(setting_number(rows, "keep_alive") == config->mqtt_keep_alive);
+	FUZZ_HOLDS(setting_number(rows, "version") == config->mqtt_version);
+	FUZZ_HOLDS(setting_number(rows, "admin") == config->mqtt_admin);
 }
 
 static void check_print(const struct config *config)
@@ -98,6 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config_init(&config);
 	if (set_lines(&config, text, message) && config_check(&config, message, sizeof(message)) == 0)
 		check_print(&config);
+	check_sections(&config);
 	config_finish(&config);
 	return 0;
 }

@@ -43,6 +43,12 @@ struct client {
 
 static void open_server(struct server *server)
 {
+	static const struct setting settings[] = {
+		{"upgrade", "yes", 1},	   {"max_connections", "10", 10},
+		{"max_requests", "3", 3},  {"max_backlog", "20000", 20000},
+		{"ping", "5", 5},	   {"idle_timeout", "600", 600},
+		{"max_deflating", "1", 1}, {0},
+	};
 	struct binding_config config = {
 		.listen = "",
 		.root = "/root",
@@ -52,13 +58,7 @@ static void open_server(struct server *server)
 		.header_timeout_ms = 1000,
 		.body_timeout_ms = 1000,
 		.drain_timeout_ms = 1000,
-		.websocket = {.by_upgrade = true,
-			      .max_connections = 10,
-			      .most_in_work = 3,
-			      .max_backlog = 20000,
-			      .ping_ms = 5000,
-			      .idle_ms = 600000,
-			      .most_deflating = 1},
+		.settings = settings,
 	};
 	char message[200];
 

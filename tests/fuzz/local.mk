@@ -6,13 +6,13 @@ fuzz_cse = tests/fuzz/small_cse.c tests/fuzz/small_cse.h tests/scenario/answers.
 	tests/scenario/coverage.c tests/scenario/coverage.h tests/scenario/inspect.c \
 	tests/scenario/contents.c tests/scenario/contents.h tests/scenario/node.c tests/scenario/node.h tests/scenario/match.c tests/scenario/scenario.h \
 	tests/scenario/sink.c tests/scenario/sink.h tests/scenario/transport.h tests/scenario/transport_core.c \
-	tests/scenario/transport_http.c tests/scenario/world.c tests/scenario/world.h
+	tests/scenario/transport_http.c tests/scenario/world.c tests/scenario/world.h $(config_parts)
 
 # The sources of each target, but for its own one.
 fuzz_address_parts = $(fuzz_cse)
 fuzz_cbor_parts = $(fuzz_codecs)
 fuzz_coap_parts = tests/http/fake_core.c tests/http/fake_core.h tests/unit/tables.c tests/unit/tables.h
-fuzz_config_parts = cse/config.c cse/config.h cse/config_options.c cse/config_print.c
+fuzz_config_parts = $(config_parts) cse/config_print.c
 fuzz_http_parts = tests/http/fake_core.c tests/http/fake_core.h tests/unit/tables.c tests/unit/tables.h
 fuzz_json_parts = $(fuzz_codecs)
 fuzz_number_parts =

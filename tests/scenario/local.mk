@@ -9,7 +9,7 @@ test_scenarios_SOURCES = tests/scenario/runner.c tests/scenario/run.c tests/scen
 	tests/scenario/contents.c tests/scenario/contents.h tests/scenario/primitives.c tests/scenario/primitives.h tests/scenario/transport_http.c tests/scenario/sink.c tests/scenario/sink.h tests/scenario/skips.c tests/scenario/skips.h \
 	tests/scenario/torture.c tests/scenario/torture.h \
 	tests/scenario/inspect.c tests/scenario/coverage.c tests/scenario/coverage.h \
-	tests/scenario/broker.c tests/scenario/broker.h
+	tests/scenario/broker.c tests/scenario/broker.h $(config_parts)
 if WITH_COAP
 test_scenarios_SOURCES += tests/scenario/transport_coap.c
 endif
@@ -20,7 +20,7 @@ if WITH_WEBSOCKET
 test_scenarios_SOURCES += tests/scenario/transport_websocket.c
 endif
 test_scenarios_LDADD = libresources.a libbindings.a libcore.a libstore.a libschemas.a libbase.a \
-	$(BINDING_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
+	$(BINDING_LIBS) $(SQLITE3_LIBS) $(CJSON_LIBS) $(INIH_LIBS) $(XML_LIBS) $(CBOR_LIBS) -lm
 EXTRA_DIST += tests/scenario/README.md tests/scenario/cells.txt tests/scenario/codes.txt tests/scenario/skips.txt tests/scenario/unseen.txt \
 	tests/scenario/access.scn tests/scenario/addressing.scn tests/scenario/container.scn tests/scenario/cse_base.scn tests/scenario/discovery.scn tests/scenario/result_content_children.scn \
 	tests/scenario/etag.scn tests/scenario/groups.scn tests/scenario/limits.scn tests/scenario/expiration.scn tests/scenario/http.scn tests/scenario/instance.scn \

@@ -352,18 +352,18 @@ static void parse_only(struct parser *parser, struct cursor *cursor)
 
 static void parse_config(struct parser *parser, struct cursor *cursor)
 {
-	struct setting *setting = arena_zalloc(parser->arena, sizeof(*setting));
+	struct assignment *assignment = arena_zalloc(parser->arena, sizeof(*assignment));
 
-	setting->key = cursor_word(cursor);
+	assignment->key = cursor_word(cursor);
 	cursor_skip_blanks(cursor);
-	setting->value = cursor->rest;
+	assignment->value = cursor->rest;
 	cursor->rest.len = 0;
-	while (setting->value.len && isspace((unsigned char)setting->value.ptr[setting->value.len - 1]))
-		setting->value.len--;
-	if (str_eq(setting->value, STR("\"\"")))
-		setting->value = STR("");
-	setting->next = parser->scenario->settings;
-	parser->scenario->settings = setting;
+	while (assignment->value.len && isspace((unsigned char)assignment->value.ptr[assignment->value.len - 1]))
+		assignment->value.len--;
+	if (str_eq(assignment->value, STR("\"\"")))
+		assignment->value = STR("");
+	assignment->next = parser->scenario->assignments;
+	parser->scenario->assignments = assignment;
 }
 
 static void add_statement(struct parser *parser, struct cursor *cursor, struct str text)

@@ -94,8 +94,8 @@ enum {
 	ON_ALL = ON_TRANSPORTS | ON_STORES,
 };
 
-struct setting {
-	struct setting *next;
+struct assignment {
+	struct assignment *next;
 	struct str key, value;
 };
 
@@ -103,7 +103,7 @@ struct scenario {
 	struct scenario *next;
 	struct str title;
 	unsigned line, where; /* bits ON_... */
-	struct setting *settings;
+	struct assignment *assignments;
 	struct statement *statements;
 };
 

@@ -110,16 +110,16 @@ static int configure(struct world *world, const struct scenario *scenario)
 {
 	world->config = defaults;
 	world->config.virtuals = registry_virtuals();
-	for (const struct setting *setting = scenario->settings; setting; setting = setting->next) {
+	for (const struct assignment *line = scenario->assignments; line; line = line->next) {
 		int status = -1;
 
 		for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-			if (str_eq(setting->key, str_of(settings[i].key)))
+			if (str_eq(line->key, str_of(settings[i].key)))
 				status = apply_setting(world, settings[i].kind,
-						       (char *)&world->config + settings[i].offset, setting->value);
+						       (char *)&world->config + settings[i].offset, line->value);
 		if (status != 0) {
 			snprintf(world->message, sizeof(world->message), "config %.*s: not understood",
-				 STR_ARG(setting->key));
+				 STR_ARG(line->key));
 			return -1;
 		}
 	}
@@ -149,8 +149,26 @@ static bool wants_failing_store(const struct scenario *scenario)
 	return false;
 }
 
+/* As an operator would: the broker of this run says truly who sends, and pings would come too soon on a virtual clock.
+ */
+static int set_options(struct world *world)
+{
+	const char *const assignments[] = {
+		arena_printf(&world->arena, "mqtt.trusted=%s", world->wanted.listen ? world->wanted.listen : "").ptr,
+		"mqtt.admin=yes",
+		"websocket.ping=0",
+	};
+
+	config_init(&world->options);
+	for (size_t i = 0; i < sizeof(assignments) / sizeof(assignments[0]); i++)
+		if (config_set(&world->options, assignments[i], world->message, sizeof(world->message)) < 0)
+			return -1;
+	return 0;
+}
+
 static int open_binding(struct world *world)
 {
+	struct setting section[KEY_COUNT + 1];
 	const struct binding_config config = {
 		.schema = world->schema,
 		.listen = world->wanted.listen ? world->wanted.listen : "127.0.0.1:0",
@@ -166,19 +184,10 @@ static int open_binding(struct world *world)
 		.networks = "",
 		.most_outgoing = 10,
 		.max_answer = 1 << 16,
-		.mqtt = {.client_id = "",
-			 .username = "",
-			 .password_file = "",
-			 .trusted = world->wanted.listen ? world->wanted.listen : "",
-			 .map = "",
-			 .serves_admin = true,
-			 .keep_alive_s = 60,
-			 .cache_time_s = 60,
-			 .cache_bytes = 1 << 20,
-			 .most_kept = 1 << 24},
-		.websocket = {.max_connections = 100, .most_in_work = 10, .max_backlog = 4 << 20},
+		.settings = section,
 	};
 
+	config_section(&world->options, world->wanted.name, section);
 	world->binding = binding_find(world->wanted.name);
 	if (!world->binding) {
 		snprintf(world->message, sizeof(world->message), "there is no binding %s", world->wanted.name);
@@ -284,7 +293,7 @@ int world_init(struct world *world, struct schema *schema, const struct scenario
 	world->may_fail = strain || wants_failing_store(scenario);
 	if (open_log(world, log) != 0)
 		return -1;
-	if (configure(world, scenario) != 0)
+	if (configure(world, scenario) != 0 || set_options(world) != 0)
 		return -1;
 	bear(world);
 	if (sqlite) {
@@ -361,6 +370,7 @@ void world_finish(struct world *world)
 		remove_directory(world->directory);
 	if (world->silence)
 		fclose(world->silence);
+	config_finish(&world->options);
 	arena_finish(&world->arena);
 }
 

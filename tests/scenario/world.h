@@ -2,6 +2,7 @@
 #ifndef TESTS_SCENARIO_WORLD_H
 #define TESTS_SCENARIO_WORLD_H
 
+#include "cse/config.h"
 #include "cse/core/binding.h"
 #include "cse/core/cse.h"
 #include "tests/scenario/scenario.h"
@@ -26,6 +27,7 @@ struct world {
 	struct log log;
 	struct schema *schema; /* shared, not owned */
 	struct cse_config config;
+	struct config options;	     /* of the binding */
 	struct store *store, *inner; /* inner: what a failing store wraps */
 	struct cse *cse;
 	struct world_binding wanted;
