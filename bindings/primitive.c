@@ -2,6 +2,7 @@
 #include "bindings/primitive.h"
 
 #include "bindings/refusal.h"
+#include "bindings/transcoder.h"
 #include "cse/core/primitive_text.h"
 
 #include <stdio.h>
@@ -320,12 +321,14 @@ void primitive_add_response(struct strbuf *out, const struct request *req, const
 	print_response(&json, req);
 	if (add_encoded(out, schema, CODEC_RESPONSE, codec, strbuf_str(&json), arena, &error) < 0) {
 		struct request refusal = {.cse = req->cse, .answer = {.rsc = RSC_NOT_ACCEPTABLE}};
+		struct strbuf why = {0};
 
 		memcpy(refusal.param, req->param, sizeof(refusal.param));
-		refusal.answer.content =
-			STR("{\"m2m:dbg\":\"the serialization cannot carry the content of the answer\"}");
+		transcoder_add_uncarried(&why, req->answer.rsc, codec, &error);
+		refusal.answer.content = strbuf_str(&why);
 		strbuf_clear(&json);
 		print_response(&json, &refusal);
+		strbuf_finish(&why);
 		/* a text of ours: every serialization carries it */
 		(void)!add_encoded(out, schema, CODEC_RESPONSE, codec, strbuf_str(&json), arena, &error);
 	}

@@ -57,22 +57,29 @@ void transcoder_add_debug(struct strbuf *out, struct str why)
 	strbuf_add_char(out, '}');
 }
 
+void transcoder_add_uncarried(struct strbuf *out, enum rsc rsc, const struct codec *codec,
+			      const struct decode_error *error)
+{
+	char why[200];
+
+	snprintf(why, sizeof(why), "the answer (%d) cannot be carried by %s: %s", (int)rsc, codec->name,
+		 error->message);
+	transcoder_add_debug(out, str_of(why));
+}
+
 struct str transcoder_answer(struct transcoder *transcoder, const struct codec *codec, struct str json, enum rsc *rsc)
 {
 	struct decode_error error;
 	struct str bytes;
-	char why[200];
 
 	if (!json.len)
 		return json;
 	bytes = transcoder_encode(transcoder, codec, json, &error);
 	if (bytes.ptr)
 		return bytes;
-	snprintf(why, sizeof(why), "the answer (%d) cannot be carried by %s: %s", (int)*rsc, codec->name,
-		 error.message);
-	*rsc = RSC_NOT_ACCEPTABLE;
 	strbuf_clear(&transcoder->debug);
-	transcoder_add_debug(&transcoder->debug, str_of(why));
+	transcoder_add_uncarried(&transcoder->debug, *rsc, codec, &error);
+	*rsc = RSC_NOT_ACCEPTABLE;
 	/* a text of ours: every serialization carries it */
 	return transcoder_encode(transcoder, codec, strbuf_str(&transcoder->debug), &error);
 }

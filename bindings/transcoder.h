@@ -29,6 +29,9 @@ struct str transcoder_decode(struct transcoder *transcoder, const struct codec *
 /* The bytes of an answer's content, likewise; empty: none. If the serialization cannot carry it, *rsc becomes 5207 and
  * the bytes are an explanation: what was done stays done (TS-0004 7.3.2.1). */
 struct str transcoder_answer(struct transcoder *transcoder, const struct codec *codec, struct str json, enum rsc *rsc);
+/* Appends the content of such an answer; rsc is what it would have said. */
+void transcoder_add_uncarried(struct strbuf *out, enum rsc rsc, const struct codec *codec,
+			      const struct decode_error *error);
 /* Appends a content that explains a refusal. The text is quoted input at worst; the JSON is well formed all the same.
  */
 void transcoder_add_debug(struct strbuf *out, struct str why);

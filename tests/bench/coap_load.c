@@ -2,7 +2,7 @@
  * with a message ID, token and Request Identifier of its own. Answers are taken with the acknowledgement or apart. The
  * result is one line of JSON, as of tests/bench/load. */
 #include "bindings/coap/message.h"
-#include "tests/bench/cpu.h"
+#include "tests/bench/clocks.h"
 #include "tests/bench/histogram.h"
 
 #include <arpa/inet.h>
@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -55,14 +54,6 @@ struct load {
 	struct histogram latency;
 	struct strbuf out;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void note_error(struct load *load, const char *what)
 {

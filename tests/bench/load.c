@@ -1,17 +1,17 @@
 /* load: an HTTP/1.1 load generator. N connections with one request outstanding on each, every request with an
  * identifier of its own; the result is one line of JSON. `load --help` lists the options; tests/bench/bench is who uses
  * it. */
-#include "tests/bench/cpu.h"
+#include "tests/bench/clocks.h"
 #include "tests/bench/histogram.h"
 #include "tests/bench/template.h"
 
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,6 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BUFFER_SIZE = 1 << 16, EVENTS = 256, STALL_MS = 30000 };
@@ -65,25 +64,6 @@ struct load {
 	struct histogram latency;
 };
 
-static _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fputs("load: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void note_error(struct load *load, const char *text, size_t size)
 {
 	load->errors++;
@@ -102,10 +82,10 @@ static void connection_open(struct load *load, struct connection *connection)
 	connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (connection->fd < 0 || connect(connection->fd, (const struct sockaddr *)&load->options->address,
 					  sizeof(load->options->address)) < 0)
-		die("connect: %s", strerror(errno));
+		err(1, "connect");
 	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, connection->fd, &event) < 0)
-		die("epoll_ctl: %s", strerror(errno));
+		err(1, "epoll_ctl");
 	connection->have = 0;
 	connection->has_head = connection->is_waiting = false;
 }
@@ -191,7 +171,7 @@ static void take_answer(struct load *load, struct connection *connection)
 		char *end = memmem(connection->buffer, connection->have, "\r\n\r\n", 4);
 		size_t size;
 		if (!end && connection->have == BUFFER_SIZE)
-			die("a head of more than %d bytes", BUFFER_SIZE);
+			errx(1, "a head of more than %d bytes", BUFFER_SIZE);
 		if (!end)
 			return;
 		end[3] = '\0';
@@ -210,7 +190,7 @@ static void take_answer(struct load *load, struct connection *connection)
 	}
 	connection->have -= connection->body_left;
 	if (connection->have > 0)
-		die("%zu bytes after an answer", connection->have);
+		errx(1, "%zu bytes after an answer", connection->have);
 	finish_request(load, connection, connection->is_good);
 }
 
@@ -249,7 +229,7 @@ static double run_phase(struct load *load, double seconds, uint64_t requests)
 	while (load->waiting > 0) {
 		int count = epoll_wait(load->epoll, events, EVENTS, STALL_MS);
 		if (count == 0)
-			die("no answer for %d ms", STALL_MS);
+			errx(1, "no answer for %d ms", STALL_MS);
 		for (int i = 0; i < count; i++)
 			on_readable(load, events[i].data.ptr);
 	}
@@ -271,11 +251,11 @@ static void load_open(struct load *load)
 	load->epoll = epoll_create1(EPOLL_CLOEXEC);
 	load->connections = calloc(options->connections, sizeof(load->connections[0]));
 	if (load->epoll < 0 || !load->connections)
-		die("%s", strerror(errno));
+		err(1, "setting up");
 	for (unsigned i = 0; i < options->connections; i++) {
 		struct connection *connection = calloc(1, sizeof(*connection));
 		if (!connection || !(connection->request = malloc(load->template.size)))
-			die("out of memory");
+			errx(1, "out of memory");
 		memcpy(connection->request, load->template.text, load->template.size);
 		connection_open(load, connection);
 		load->connections[i] = connection;
@@ -302,7 +282,7 @@ static void run_load(const struct options *options)
 
 	load.ri = now_ns() / 1000000 % 1000000 * 1000000; /* not those of the last run */
 	if (template_init(&load.template, &options->parts) < 0)
-		die("%%: only %%%% and %%0Nu are known in path, headers and body");
+		errx(1, "%%: only %%%% and %%0Nu are known in path, headers and body");
 	load_open(&load);
 	if (options->warmup > 0)
 		run_phase(&load, options->warmup, 0);
@@ -379,20 +359,20 @@ static void set_range(struct options *options, const char *text)
 	options->first = strtoull(text, &end, 10);
 	options->count = *end == ':' ? strtoull(end + 1, NULL, 10) : 0;
 	if (options->count == 0)
-		die("--range FIRST:COUNT");
+		errx(1, "--range FIRST:COUNT");
 }
 
 static void set_header(struct options *options, const char *text)
 {
 	if (options->parts.header_count == sizeof(options->parts.headers) / sizeof(options->parts.headers[0]))
-		die("too many headers");
+		errx(1, "too many headers");
 	options->parts.headers[options->parts.header_count++] = text;
 }
 
 static void set_pid(struct options *options, const char *text)
 {
 	if (options->pid_count == sizeof(options->pids) / sizeof(options->pids[0]))
-		die("too many processes");
+		errx(1, "too many processes");
 	options->pids[options->pid_count++] = strtol(text, NULL, 10);
 }
 

@@ -5,14 +5,14 @@ check_PROGRAMS += tests/bench/ws_echo tests/bench/ws_load
 endif
 tests_bench_ws_echo_SOURCES = tests/bench/ws_echo.c
 tests_bench_ws_echo_LDADD = -lwebsockets
-tests_bench_ws_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
+tests_bench_ws_load_SOURCES = tests/bench/clocks.c tests/bench/clocks.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/ws_load.c
-tests_bench_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
+tests_bench_load_SOURCES = tests/bench/clocks.c tests/bench/clocks.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/load.c tests/bench/template.c tests/bench/template.h
 tests_bench_sink_SOURCES = tests/bench/sink.c
 if WITH_COAP
 check_PROGRAMS += tests/bench/coap_load tests/bench/coap_reference
-tests_bench_coap_load_SOURCES = tests/bench/coap_load.c tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c \
+tests_bench_coap_load_SOURCES = tests/bench/coap_load.c tests/bench/clocks.c tests/bench/clocks.h tests/bench/histogram.c \
 	tests/bench/histogram.h
 tests_bench_coap_load_LDADD = libbindings.a libbase.a -lcoap-3-openssl
 tests_bench_coap_reference_SOURCES = tests/bench/coap_reference.c
@@ -20,7 +20,7 @@ tests_bench_coap_reference_LDADD = -lcoap-3-openssl
 endif
 if WITH_MQTT
 check_PROGRAMS += tests/bench/mqtt_load
-tests_bench_mqtt_load_SOURCES = tests/bench/cpu.c tests/bench/cpu.h tests/bench/histogram.c tests/bench/histogram.h \
+tests_bench_mqtt_load_SOURCES = tests/bench/clocks.c tests/bench/clocks.h tests/bench/histogram.c tests/bench/histogram.h \
 	tests/bench/mqtt_load.c
 tests_bench_mqtt_load_LDADD = $(MQTT_LIBS)
 endif

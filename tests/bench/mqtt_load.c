@@ -5,16 +5,16 @@
  *
  * In PAYLOAD, %R stands for the Request Identifier and %N for a number from 0 to 99. The result is a line of JSON as
  * tests/bench/load prints it. */
-#include "tests/bench/cpu.h"
+#include "tests/bench/clocks.h"
 #include "tests/bench/histogram.h"
 
+#include <err.h>
 #include <inttypes.h>
 #include <mosquitto.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SLOTS = 65536, PAYLOAD_MAX = 4096, STALL_MS = 30000, CONTAINERS = 100 };
@@ -22,30 +22,16 @@ enum { SLOTS = 65536, PAYLOAD_MAX = 4096, STALL_MS = 30000, CONTAINERS = 100 };
 static const char filter_of_echo[] = "/oneM2M/req/+/echo/#";
 static const char echo_topic[] = "/oneM2M/resp/CAdmin/echo/json";
 
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "mqtt_load: %s\n", what);
-	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static struct mosquitto *connect_client(const char *id, const char *port, void *arg)
 {
 	struct mosquitto *client = mosquitto_new(id, true, arg);
 
 	if (!client)
-		die("out of memory");
+		errx(1, "out of memory");
 	mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
 	mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, 100);
 	if (mosquitto_connect(client, "127.0.0.1", (int)strtol(port, NULL, 10), 60) != MOSQ_ERR_SUCCESS)
-		die("cannot connect");
+		errx(1, "cannot connect");
 	return client;
 }
 
@@ -83,7 +69,7 @@ static void echo_connected(struct mosquitto *client, void *arg, int code)
 {
 	(void)arg;
 	if (code != 0 || mosquitto_subscribe(client, NULL, filter_of_echo, 1) != MOSQ_ERR_SUCCESS)
-		die("cannot subscribe");
+		errx(1, "cannot subscribe");
 }
 
 static void echo_subscribed(struct mosquitto *client, void *arg, int mid, int count, const int *granted)
@@ -103,7 +89,7 @@ static int run_echo(const char *port, const char *size)
 	struct mosquitto *client;
 
 	if (echo.size < 64 || echo.size > PAYLOAD_MAX)
-		die("SIZE is from 64 to 4096");
+		errx(1, "SIZE is from 64 to 4096");
 	echo.answer = malloc((size_t)echo.size);
 	client = connect_client("bench-echo", port, &echo);
 	mosquitto_connect_callback_set(client, echo_connected);
@@ -149,7 +135,7 @@ static void send_next(struct load *load, uint64_t now)
 	load->sent_ns[number % SLOTS] = now;
 	load->waiting++;
 	if (mosquitto_publish(load->client, NULL, load->topic, (int)len, payload, 1, false) != MOSQ_ERR_SUCCESS)
-		die("cannot publish");
+		errx(1, "cannot publish");
 }
 
 static void answer_came(struct mosquitto *client, void *arg, const struct mosquitto_message *message)
@@ -190,7 +176,7 @@ static void load_connected(struct mosquitto *client, void *arg, int code)
 	struct load *load = arg;
 
 	if (code != 0 || mosquitto_subscribe(client, NULL, load->filter, 1) != MOSQ_ERR_SUCCESS)
-		die("cannot subscribe");
+		errx(1, "cannot subscribe");
 }
 
 /* The seconds it took. */
@@ -203,12 +189,12 @@ static double run_phase(struct load *load, unsigned outstanding, double seconds)
 		send_next(load, start);
 	while (load->waiting > 0) {
 		if (mosquitto_loop(load->client, 1000, 1) != MOSQ_ERR_SUCCESS)
-			die("the connection is lost");
+			errx(1, "the connection is lost");
 		if (load->latency.count != count)
 			last = now_ns();
 		count = load->latency.count;
 		if (now_ns() - last > (uint64_t)STALL_MS * 1000000)
-			die("no answer");
+			errx(1, "no answer");
 	}
 	return (double)(now_ns() - start) / 1e9;
 }
@@ -230,7 +216,7 @@ static int run_load(char **arguments)
 	double seconds, each;
 
 	if (!load)
-		die("out of memory");
+		errx(1, "out of memory");
 	load->payload = arguments[2];
 	load->code = arguments[3];
 	load->number = now_ns() / 1000000 % 1000000 * 100000; /* not those of the last run */
@@ -243,7 +229,7 @@ static int run_load(char **arguments)
 	mosquitto_message_callback_set(load->client, answer_came);
 	while (!load->is_ready)
 		if (mosquitto_loop(load->client, 1000, 1) != MOSQ_ERR_SUCCESS)
-			die("the connection is lost");
+			errx(1, "the connection is lost");
 	run_phase(load, outstanding, strtod(arguments[6], NULL));
 	load->latency = (struct histogram){0};
 	server_ns = servers_cpu_ns(arguments + 7);

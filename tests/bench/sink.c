@@ -2,6 +2,7 @@
  * and X-M2M-RSC: 2000 at once, and counts. A GET is not counted: it answers the count. At SIGTERM it prints
  * {"requests":..,"connections":..}. With `deaf` it accepts and never reads. Usage: sink [N [deaf]] */
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/tcp.h>
@@ -35,19 +36,13 @@ struct sink {
 	char buffer[BUFFER_SIZE];
 };
 
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "sink: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 static void watch(struct sink *sink, enum kind kind, int fd)
 {
 	struct end *end = calloc(1, sizeof(*end));
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = end};
 
 	if (!end || epoll_ctl(sink->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
-		die("epoll");
+		err(1, "epoll");
 	*end = (struct end){.kind = kind, .fd = fd};
 }
 
@@ -86,7 +81,7 @@ static void keep(struct end *end, const char *rest, size_t len)
 	if (len > end->size || (!end->buffer && len)) {
 		end->size = BUFFER_SIZE;
 		if (len > end->size || !(end->buffer = realloc(end->buffer, end->size)))
-			die("a request that is too large");
+			err(1, "a request that is too large");
 	}
 	if (len)
 		memmove(end->buffer, rest, len);
@@ -146,7 +141,7 @@ static void listen_on_free_port(struct sink *sink)
 
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, len) < 0 || listen(fd, 1024) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-		die("listen");
+		err(1, "listen");
 	watch(sink, LISTENER, fd);
 	printf("%d\n", ntohs(address.sin_port));
 }

@@ -1,20 +1,19 @@
 /* ws_load: a WebSocket load generator. N connections with one message outstanding on each, every message with an
  * identifier of its own, which the answer has to repeat; the result is one line of JSON as that of load. */
-#include "tests/bench/cpu.h"
+#include "tests/bench/clocks.h"
 #include "tests/bench/histogram.h"
 
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BUFFER_SIZE = 1 << 16, EVENTS = 256, STALL_MS = 30000, HEAD_SIZE = 8, DIGITS = 12 };
@@ -46,26 +45,6 @@ struct load {
 	struct histogram latency;
 };
 
-static _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fputs("ws_load: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* ---- frames ---- */
 
 /* The identifier is DIGITS long, in the place of the '#'. */
@@ -76,7 +55,7 @@ static char *make_frame(struct load *load)
 	char *frame = calloc(1, HEAD_SIZE + len + 1);
 
 	if (!hole || !frame || len < 126 || len > 65535)
-		die("a message of 126 to 65535 bytes with a # is needed");
+		errx(1, "a message of 126 to 65535 bytes with a # is needed");
 	frame[0] = (char)0x81;
 	frame[1] = (char)(0x80 | 126);
 	frame[2] = (char)(len >> 8);
@@ -102,7 +81,7 @@ static void send_next(struct load *load, struct connection *connection, uint64_t
 	connection->sent_ns = now;
 	load->waiting++;
 	if (send(connection->fd, connection->frame, load->size, MSG_NOSIGNAL) != (ssize_t)load->size)
-		die("send: %s", strerror(errno));
+		err(1, "send");
 }
 
 static bool is_good(const struct load *load, const struct connection *connection)
@@ -127,7 +106,7 @@ static void on_readable(struct load *load, struct connection *connection)
 	uint64_t now;
 
 	if (got <= 0)
-		die("connection lost");
+		errx(1, "connection lost");
 	connection->have += (size_t)got;
 	if (connection->have < frame_size(connection))
 		return;
@@ -155,19 +134,19 @@ static void connect_one(struct load *load, struct connection *connection)
 	connection->frame = make_frame(load);
 	connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (connect(connection->fd, (const struct sockaddr *)&load->address, sizeof(load->address)) < 0)
-		die("connect: %s", strerror(errno));
+		err(1, "connect");
 	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (send(connection->fd, handshake, sizeof(handshake) - 1, MSG_NOSIGNAL) < 0)
-		die("send: %s", strerror(errno));
+		err(1, "send");
 	while (!memmem(answer, have, "\r\n\r\n", 4)) {
 		ssize_t got = recv(connection->fd, answer + have, sizeof(answer) - have, 0);
 
 		if (got <= 0)
-			die("the handshake is refused");
+			errx(1, "the handshake is refused");
 		have += (size_t)got;
 	}
 	if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, connection->fd, &event) < 0)
-		die("epoll_ctl: %s", strerror(errno));
+		err(1, "epoll_ctl");
 }
 
 static double run_phase(struct load *load, double seconds)
@@ -182,7 +161,7 @@ static double run_phase(struct load *load, double seconds)
 		int count = epoll_wait(load->epoll, events, EVENTS, STALL_MS);
 
 		if (count == 0)
-			die("no answer for %d ms", STALL_MS);
+			errx(1, "no answer for %d ms", STALL_MS);
 		for (int i = 0; i < count; i++)
 			on_readable(load, events[i].data.ptr);
 	}
@@ -197,7 +176,7 @@ static void run_load(struct load *load)
 	load->epoll = epoll_create1(EPOLL_CLOEXEC);
 	load->connections = calloc(load->connection_count, sizeof(load->connections[0]));
 	if (load->epoll < 0 || !load->connections)
-		die("%s", strerror(errno));
+		err(1, "fork");
 	load->number = now_ns() / 1000000 % 100000 * 1000000; /* not those of the last run */
 	for (unsigned i = 0; i < load->connection_count; i++)
 		connect_one(load, &load->connections[i]);

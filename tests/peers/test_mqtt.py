@@ -85,6 +85,10 @@ class Client:
             2001, CREATE, "cse-in", {"m2m:ae": ae}, 2, topic=self.topic("reg_req", self.credential)
         )
 
+    def register_with_container(self):
+        self.register()
+        self.must(2001, CREATE, "cse-in/" + self.name[1:].lower(), {"m2m:cnt": {"rn": "c"}}, 3)
+
     def __enter__(self):
         return self
 
@@ -249,8 +253,7 @@ def _():
     with new_broker() as broker, serve(broker) as server:
         connected(server)
         with Client(broker, "Cmeter") as meter:
-            meter.register()
-            meter.must(2001, CREATE, "cse-in/meter", {"m2m:cnt": {"rn": "c"}}, 3)
+            meter.register_with_container()
             first = meter.request(CREATE, "cse-in/meter/c", {"m2m:cin": {"con": "1"}}, 4, rqi="again")
             for _ in range(3):
                 expect_equal(meter.request(CREATE, "cse-in/meter/c", {"m2m:cin": {"con": "1"}}, 4, rqi="again"), first, "answer")
@@ -399,8 +402,7 @@ def _():
         connected(server)
         count = 0
         with Client(broker, "Cmeter") as meter:
-            meter.register()
-            meter.must(2001, CREATE, "cse-in/meter", {"m2m:cnt": {"rn": "c"}}, 3)
+            meter.register_with_container()
         for end in (broker.stop, broker.kill):
             time.sleep(1.2)  # the broker's autosave
             end()
@@ -439,8 +441,7 @@ def _():
     with new_broker() as broker, serve(broker) as server:
         connected(server)
         with Client(broker, "Cmeter") as meter:
-            meter.register()
-            meter.must(2001, CREATE, "cse-in/meter", {"m2m:cnt": {"rn": "c"}}, 3)
+            meter.register_with_container()
         session = ("-i", "meter-session", "-c")
         with Listener(broker, "/oneM2M/resp/Cmeter/#", options=session):
             pass
@@ -613,8 +614,7 @@ def _():
     with new_broker() as broker, new_broker() as other, serve(broker) as server:
         connected(server)
         with Client(broker, "Cmeter") as meter:
-            meter.register()
-            meter.must(2001, CREATE, "cse-in/meter", {"m2m:cnt": {"rn": "c"}}, 3)
+            meter.register_with_container()
             sub = {"m2m:sub": {"rn": "s", "nu": [other.url + "/alarms/c"], "enc": {"net": [3]}}}
             meter.must(2001, CREATE, "cse-in/meter/c", sub, 23)
             session = ("-i", "alarm-session", "-c")
@@ -659,8 +659,7 @@ def _():
         with serve(broker, outgoing__networks="192.0.2.0/24") as server:
             connected(server)
             with Client(broker, "Cmeter") as meter:
-                meter.register()
-                meter.must(2001, CREATE, "cse-in/meter", {"m2m:cnt": {"rn": "c"}}, 3)
+                meter.register_with_container()
                 sub = {"m2m:sub": {"rn": "s", "nu": [other.url + "/alarms/c"], "enc": {"net": [3]}}}
                 answer = meter.must(5204, CREATE, "cse-in/meter/c", sub, 23)
                 expect("outgoing.networks" in answer["pc"]["m2m:dbg"], "dbg: %r" % answer)
@@ -841,8 +840,7 @@ def _():
     with new_broker("max_inflight_messages 0", "max_queued_messages 0") as broker, serve(broker) as server:
         connected(server)
         with Client(broker, "Cmeter") as meter:
-            meter.register()
-            meter.must(2001, CREATE, "cse-in/meter", {"m2m:cnt": {"rn": "c"}}, 3)
+            meter.register_with_container()
             lines = "".join(
                 json.dumps({"op": 1, "to": "cse-in/meter/c", "rqi": "m%d" % i, "rvi": "3", "ty": 4, "pc": {"m2m:cin": {"con": str(i)}}})
                 + "\n"

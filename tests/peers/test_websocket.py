@@ -308,9 +308,7 @@ def _():
 @rule("an entity without a point of access is notified over its connection")
 def _():
     with serve() as server, server.connect() as device, server.connect() as admin:
-        device.register("dev")
-        device.container("cse-in/dev", "c")
-        device.subscribe("cse-in/dev/c", "cse-in/dev")
+        device.register_subscribed("dev")
         for number in range(20):
             admin.instance("cse-in/dev/c", str(number))
         expect_equal([device.notified_content() for _ in range(20)], [str(i) for i in range(20)], "notifications")
@@ -331,9 +329,7 @@ def _():
 def _():
     with serve(notify__retry_longest="3600") as server, server.connect() as admin:
         with server.connect() as device:
-            device.register("dev")
-            device.container("cse-in/dev", "c")
-            device.subscribe("cse-in/dev/c", "cse-in/dev")
+            device.register_subscribed("dev")
         for number in range(5):
             admin.instance("cse-in/dev/c", str(number))
         with WebSocket(server.port, origin="Cdev") as device:
@@ -348,9 +344,7 @@ def _():
 def _():
     with serve(notify__retry_longest="3600") as server, server.connect() as admin:
         with server.connect() as device:
-            device.register("dev")
-            device.container("cse-in/dev", "c")
-            device.subscribe("cse-in/dev/c", "cse-in/dev")
+            device.register_subscribed("dev")
             admin.instance("cse-in/dev/c", "lost")
             first = json.loads(device.read_message()[1])
         with server.connect(origin="Cdev") as device:
@@ -362,9 +356,7 @@ def _():
 @rule("a request that the client does not answer in time is sent again, and a late answer counts for nothing")
 def _():
     with serve(notify__timeout="1") as server, server.connect() as admin, server.connect() as device:
-        device.register("dev")
-        device.container("cse-in/dev", "c")
-        device.subscribe("cse-in/dev/c", "cse-in/dev")
+        device.register_subscribed("dev")
         admin.instance("cse-in/dev/c", "1")
         first = json.loads(device.read_message()[1])
         second = json.loads(device.read_message()[1])
@@ -380,9 +372,7 @@ def _():
 @rule("what an older connection has not answered goes to the newer one at once")
 def _():
     with serve(notify__retry_longest="86400") as server, server.connect() as admin, server.connect() as stuck:
-        stuck.register("dev")
-        stuck.container("cse-in/dev", "c")
-        stuck.subscribe("cse-in/dev/c", "cse-in/dev")
+        stuck.register_subscribed("dev")
         admin.instance("cse-in/dev/c", "1")
         expect("m2m:sgn" in json.loads(stuck.read_message()[1])["pc"], "the notification, which is not answered")
         with server.connect(origin="Cdev") as device:
@@ -426,9 +416,7 @@ def _():
 @rule("the newest connection is the entity's, and the one before it is closed")
 def _():
     with serve() as server, server.connect() as admin, server.connect() as old:
-        old.register("dev")
-        old.container("cse-in/dev", "c")
-        old.subscribe("cse-in/dev/c", "cse-in/dev")
+        old.register_subscribed("dev")
         with server.connect(origin="Cdev") as new:
             new.must(2000, op=2, to="cse-in/dev")
             old.expect_close(1000)

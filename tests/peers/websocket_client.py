@@ -212,6 +212,12 @@ class WebSocket:
         content = {"rn": "s", "nu": [target], "enc": {"net": [3]}, "nct": 1}
         return self.must(2001, op=1, to=parent, ty=23, pc={"m2m:sub": content})
 
+    def register_subscribed(self, name):
+        """An AE with a container c, whose new instances it is notified of."""
+        self.register(name)
+        self.container("cse-in/" + name, "c")
+        self.subscribe("cse-in/%s/c" % name, "cse-in/" + name)
+
     def notified_content(self):
         """con of the instance that the next notification tells of."""
         event = self.notification()["pc"]["m2m:sgn"]["nev"]

@@ -183,6 +183,8 @@ const char *primitives_write(const struct transport *transport, const struct wor
 	struct strbuf json = {0}, out = {0};
 	int status = 0;
 
+	if (exchange->accept_etag.ptr)
+		return "a primitive carries no condition";
 	write_primitive(&json, world->schema, exchange);
 	*payload = arena_copy(arena, strbuf_str(&json));
 	if (transport->codec != &codec_json) {

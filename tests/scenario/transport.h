@@ -74,6 +74,8 @@ bool core_wait(struct world *world, const struct flight *flight);
 
 /* A socket that is connected to the world's binding; -1: it cannot be. */
 int transport_connect(struct world *world);
+/* Sends it all, piece by piece: the binding reads in the same thread. */
+bool transport_send(struct world *world, int fd, struct str bytes);
 
 /* A header of the reply; ptr NULL: not there. */
 struct str reply_header(const struct reply *reply, struct str name);

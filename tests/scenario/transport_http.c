@@ -237,11 +237,10 @@ int transport_connect(struct world *world)
 	return -1;
 }
 
-/* The binding reads in the same thread, so that a long request is sent piece by piece. */
-static bool send_all(struct world *world, struct client *client, struct str bytes)
+bool transport_send(struct world *world, int fd, struct str bytes)
 {
-	while (bytes.len && !client->failed) {
-		ssize_t sent = send(client->watch.fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (bytes.len) {
+		ssize_t sent = send(fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (sent < 0 && errno != EAGAIN)
 			return false;
@@ -284,7 +283,7 @@ static const char *converse(struct world *world, struct client *client, struct s
 {
 	enum { ROUNDS_AT_MOST = 10000 };
 
-	if (!send_all(world, client, bytes))
+	if (!transport_send(world, client->watch.fd, bytes))
 		return "the connection broke while the request was sent";
 	for (int i = 0; i < ROUNDS_AT_MOST && !client->done && !client->failed; i++) {
 		world_pass_time(world, i);

@@ -204,8 +204,6 @@ static const char *perform_mqtt(const struct transport *transport, struct world 
 	struct str payload;
 	const char *fault = primitives_write(transport, world, exchange, arena, &payload);
 
-	if (!fault && exchange->accept_etag.ptr)
-		fault = "a primitive carries no condition";
 	if (fault)
 		return fault;
 	arena_reset(&client->arena);

@@ -101,28 +101,13 @@ static void client_ready(struct loop_fd *watch, uint32_t events)
 
 /* ---- the exchange ---- */
 
-/* The binding reads in the same thread, so that a long request is sent piece by piece. */
-static bool send_all(struct world *world, const struct client *client, struct str bytes)
-{
-	while (bytes.len && !client->failed) {
-		ssize_t sent = send(client->watch.fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (sent < 0 && errno != EAGAIN)
-			return false;
-		if (sent > 0)
-			bytes = str_from(bytes, (size_t)sent);
-		loop_round(world->loop, 0);
-	}
-	return true;
-}
-
 static const char *converse(const struct transport *transport, struct world *world, struct client *client,
 			    const struct exchange *exchange, struct str bytes, struct arena *arena, struct reply *reply)
 {
 	bool is_unanswered = str_eq(exchange->param[PARAM_responseType], STR("5"));
 	int rounds = is_unanswered ? ROUNDS_OF_SILENCE : ROUNDS_AT_MOST;
 
-	if (!send_all(world, client, bytes))
+	if (!transport_send(world, client->watch.fd, bytes))
 		return "the connection broke while the request was sent";
 	for (int i = 0; i < rounds && !client->message.ptr && !client->failed; i++) {
 		world_pass_time(world, i);
@@ -145,8 +130,6 @@ static const char *perform_websocket(const struct transport *transport, struct w
 	struct str payload;
 	const char *fault = primitives_write(transport, world, exchange, arena, &payload);
 
-	if (!fault && exchange->accept_etag.ptr)
-		fault = "a primitive carries no condition";
 	if (fault)
 		return fault;
 	add_handshake(&bytes, transport);

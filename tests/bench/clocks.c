@@ -1,9 +1,18 @@
-/* cpu: processor time from /proc; schedstat counts nanoseconds where stat only counts ticks of 10 ms. */
-#include "tests/bench/cpu.h"
+/* clocks: processor time from /proc; schedstat counts nanoseconds where stat only counts ticks of 10 ms. */
+#include "tests/bench/clocks.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+
+uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 static uint64_t children_ns(long pid, long tid)
 {
