@@ -30,8 +30,8 @@ const struct parameter_def condition_defs[FILTER_COUNT] = {
 
 static unsigned find(const struct parameter_def *defs, unsigned count, struct str short_name)
 {
-	for (unsigned i = 0; i < count; i++)
-		if (str_eq(short_name, str_of(defs[i].short_name)))
+	for (unsigned i = 0; i < count && short_name.len; i++)
+		if (defs[i].short_name[0] == short_name.ptr[0] && str_eq(short_name, str_of(defs[i].short_name)))
 			return i;
 	return count;
 }

@@ -258,7 +258,7 @@ static bool inflate_message(struct session *session, struct str *bytes)
 static void end_message(struct session *session, struct str bytes, bool is_binary)
 {
 	session->is_in_message = false;
-	session->used_us = session_now_us(session);
+	session->used_us = session->heard_us;
 	if (session->is_message_deflated && !inflate_message(session, &bytes))
 		return;
 	if (!is_binary && !str_is_utf8(bytes))
@@ -363,7 +363,6 @@ static void deadline_passed(struct timer *timer)
 
 static void heard(struct session *session)
 {
-	session->heard_us = session_now_us(session);
 	session->pinged_us = 0;
 	if (!frames_is_amid(&session->stream.frames))
 		session->message_since_us = 0;
@@ -384,6 +383,7 @@ static void ready(struct loop_fd *watch, uint32_t events)
 		session->full_since_us = 0;
 	if (!(events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
 		return;
+	session->heard_us = session_now_us(session);
 	stream_read(&session->stream);
 	if (!is_closed(session))
 		heard(session);
