@@ -118,25 +118,21 @@ static const char *listen_of(const struct config *config, size_t binding)
 	return listens[binding];
 }
 
-/* "127.0.0.1:8080", "mqtt://localhost:1883" */
-static bool is_loopback(struct str place)
+/* "127.0.0.1:8080" */
+static bool is_loopback(const char *listen)
 {
-	const char *scheme = memmem(place.ptr, place.len, "://", 3);
-
-	if (scheme)
-		place = str_from(place, (size_t)(scheme + 3 - place.ptr));
-	return str_starts(place, STR("127.")) || str_starts(place, STR("[::1]")) || str_starts(place, STR("localhost"));
+	return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
+	       strncmp(listen, "localhost:", 10) == 0;
 }
 
-/* Do others than this machine reach it, by any binding? */
+/* Do others than this machine reach it, by any binding? Who reaches a broker, wherever it is, cannot be known. */
 static bool is_public(const struct config *config)
 {
 	for (size_t i = 0; i < BINDING_COUNT; i++) {
-		struct str rest = str_of(listen_of(config, i));
+		const char *listen = listen_of(config, i);
 
-		for (struct str place = str_next_item(&rest); place.ptr; place = str_next_item(&rest))
-			if (place.len && !is_loopback(place))
-				return true;
+		if (listen[0] && (bindings[i]->is_relayed || !is_loopback(listen)))
+			return true;
 	}
 	return false;
 }

@@ -286,6 +286,7 @@ static const char *const schemes[] = {"mqtt", NULL};
 extern const struct binding binding_mqtt;
 const struct binding binding_mqtt = {
 	.name = "mqtt",
+	.is_relayed = true,
 	.open = mqtt_open,
 	.drain = mqtt_drain,
 	.close = mqtt_close,

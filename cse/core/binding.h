@@ -54,7 +54,7 @@ struct binding_config {
 	/* Where it may connect to: comma separated networks (192.0.2.0/24, 2001:db8::/32); "" allows all but the
 	 * link-local, metadata, unspecified and multicast addresses where is_public is set. */
 	const char *networks;
-	bool is_public;		       /* the CSE listens beyond loopback */
+	bool is_public;		       /* others than this machine can reach the CSE */
 	unsigned most_outgoing;	       /* connections to other hosts at once */
 	unsigned most_outgoing_to_one; /* of them to one host and port */
 	unsigned outgoing_idle_ms;     /* how long one of them is kept without use */
@@ -65,6 +65,7 @@ struct binding_config {
 
 struct binding {
 	const char *name;
+	bool is_relayed; /* listen says where it connects to, and requests come from whoever reaches that */
 	/* Is it to be opened? NULL: where listen says something. */
 	bool (*is_wanted)(const struct binding_config *config);
 	/* How many descriptors its connections may take at once. NULL: a few. */

@@ -12,6 +12,7 @@ import peers  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from copse_harness import Server, expect_equal, main, must, rule, temporary_directory  # noqa: E402
+from notify_sink import Collector  # noqa: E402
 
 WAYS = ("http", "coap", "mqtt", "websocket")
 
@@ -77,6 +78,15 @@ def nobody_else_suffers():
             os.kill(all_.broker.process.pid, signal.SIGCONT)
         all_.server.expect_running()
         deaf.close()
+
+
+@rule("behind a broker, which others may reach, the CSE connects to no unspecified address")
+def not_to_the_unspecified():
+    for settings, code in (({}, 2001), ({"mqtt.broker": "127.0.0.1:%d" % peers.free_port()}, 5204)):
+        with Collector("0.0.0.0") as sink, Server(store_type="memory", settings=settings) as server, server.client() as client:
+            must(client.create_ae("writer"), 2001)
+            subscription = {"rn": "s", "nu": [sink.base], "enc": {"net": [3]}}
+            must(client.request("POST", "/cse-in/writer", {"m2m:sub": subscription}, 23), code)
 
 
 if __name__ == "__main__":
