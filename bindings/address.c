@@ -24,6 +24,15 @@ static int split(const char *where, char *host, size_t size, const char **port)
 	return 0;
 }
 
+void address_add_point(struct strbuf *out, const char *scheme, const char *listen, const char *path)
+{
+	size_t len = strlen(listen);
+
+	if (len && strncmp(listen, "0.0.0.0:", 8) != 0 && strncmp(listen, "[::]:", 5) != 0 &&
+	    strcmp(listen + len - 2, ":0") != 0)
+		strbuf_addf(out, "%s%s://%s%s", out->len ? "," : "", scheme, listen, path);
+}
+
 int address_resolve(const char *key, const char *where, int socktype, struct addrinfo **infos, char *message,
 		    size_t size)
 {

@@ -3,6 +3,7 @@
 #define BINDINGS_ADDRESS_H
 
 #include "cse/base/error.h"
+#include "cse/base/strbuf.h"
 #include "cse/core/request.h"
 
 #include <netdb.h>
@@ -15,6 +16,10 @@ WARN_UNUSED int address_resolve(const char *key, const char *where, int socktype
 
 /* The peer at an IPv4 or IPv6 address; direct loopback is told by the address alone. */
 struct peer address_peer(const struct sockaddr *address);
+
+/* Adds the URL of what listens at "host:port" to a comma separated list, if it is an address that others can use: not
+ * all of this machine's, nor whatever port is free. */
+void address_add_point(struct strbuf *out, const char *scheme, const char *listen, const char *path);
 
 /* Writes "scheme://host:port" of a bound socket. */
 void address_describe(int fd, const char *scheme, char *text, size_t size);

@@ -14,6 +14,7 @@ copse_SOURCES = \
 	cse/describe.c cse/describe.h cse/describe_json.c cse/describe_xsd.c \
 	cse/dump.c \
 	cse/pretty.c \
+	cse/protocols.c cse/protocols.h \
 	cse/request.c \
 	cse/serve.c \
 	cse/supervisor.c cse/supervisor.h \

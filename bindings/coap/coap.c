@@ -106,9 +106,15 @@ static void coap_set_limits(struct binding_state *front, const struct binding_co
 	server_set_limits(&front->server);
 }
 
+static void coap_add_points_of_access(const struct binding_config *config, struct strbuf *out)
+{
+	address_add_point(out, "coap", config->listen, "");
+	address_add_point(out, "coap+tcp", config->listen, "");
+}
+
 static size_t coap_descriptors(const struct binding_config *config)
 {
-	return config->max_connections;
+	return tcps_most(config);
 }
 
 static const char *coap_address(struct binding_state *front)
@@ -134,6 +140,7 @@ extern const struct binding binding_coap;
 const struct binding binding_coap = {
 	.name = "coap",
 	.descriptors = coap_descriptors,
+	.add_points_of_access = coap_add_points_of_access,
 	.open = coap_open,
 	.drain = coap_drain,
 	.close = coap_close,

@@ -102,12 +102,15 @@ ssize_t __wrap_coap_session_delay_pdu(coap_session_t *session, coap_pdu_t *pdu, 
 
 /* ---- all of them ---- */
 
+unsigned tcps_most(const struct binding_config *config)
+{
+	return config->max_connections < MOST_CONNECTIONS ? config->max_connections : MOST_CONNECTIONS;
+}
+
 /* The one that was silent longest makes room; if all of them wait for answers, the new one goes. */
 static void make_room(struct tcps *tcps, struct tcp *newest)
 {
-	unsigned most = tcps->config->max_connections;
-
-	if (tcps->count <= (most < MOST_CONNECTIONS ? most : MOST_CONNECTIONS))
+	if (tcps->count <= tcps_most(tcps->config))
 		return;
 	list_each (item, &tcps->by_use) {
 		struct tcp *tcp = container_of(item, struct tcp, link);

@@ -35,6 +35,9 @@ struct tcp {
 	struct timer end;
 };
 
+/* Connections there may be at once. */
+unsigned tcps_most(const struct binding_config *config);
+
 void tcps_init(struct tcps *tcps, struct loop *loop, const struct binding_config *config);
 /* Before the sessions are gone. */
 void tcps_finish(struct tcps *tcps);

@@ -1,6 +1,7 @@
 /* front: opening, draining and closing the HTTP server. */
 #include "bindings/http/front.h"
 
+#include "bindings/address.h"
 #include "bindings/http/connection.h"
 
 #include <netdb.h>
@@ -193,6 +194,11 @@ static void http_set_limits(struct binding_state *front, const struct binding_co
 	front->config.drain_timeout_ms = config->drain_timeout_ms;
 }
 
+static void http_add_points_of_access(const struct binding_config *config, struct strbuf *out)
+{
+	address_add_point(out, "http", config->listen, config->root);
+}
+
 static size_t http_descriptors(const struct binding_config *config)
 {
 	return config->max_connections;
@@ -221,6 +227,7 @@ extern const struct binding binding_http;
 const struct binding binding_http = {
 	.name = "http",
 	.descriptors = http_descriptors,
+	.add_points_of_access = http_add_points_of_access,
 	.open = http_open,
 	.drain = http_drain,
 	.close = http_close,

@@ -283,10 +283,21 @@ static const char *mqtt_address(struct binding_state *mqtt)
 
 static const char *const schemes[] = {"mqtt", NULL};
 
+/* TS-0010 6.6 */
+static void mqtt_add_points_of_access(const struct binding_config *config, struct strbuf *out)
+{
+	struct str rest = str_of(config->listen), item;
+
+	while ((item = str_next_item(&rest)).ptr)
+		strbuf_addf(out, "%s%s%.*s", out->len ? "," : "", str_starts(item, STR("mqtt://")) ? "" : "mqtt://",
+			    STR_ARG(item));
+}
+
 extern const struct binding binding_mqtt;
 const struct binding binding_mqtt = {
 	.name = "mqtt",
 	.is_relayed = true,
+	.add_points_of_access = mqtt_add_points_of_access,
 	.open = mqtt_open,
 	.drain = mqtt_drain,
 	.close = mqtt_close,

@@ -1,6 +1,7 @@
 /* websocket: opening, draining and closing the WebSocket server. */
 #include "bindings/websocket/websocket.h"
 
+#include "bindings/address.h"
 #include "bindings/websocket/guest.h"
 #include "bindings/websocket/registree.h"
 
@@ -178,6 +179,14 @@ static bool websocket_is_wanted(const struct binding_config *config)
 	return config->listen[0] || setting_number(config->settings, "upgrade");
 }
 
+/* TS-0020 6.2.1 */
+static void websocket_add_points_of_access(const struct binding_config *config, struct strbuf *out)
+{
+	address_add_point(out, "ws", config->listen, "");
+	if (setting_number(config->settings, "upgrade"))
+		address_add_point(out, "ws", config->http_listen, config->root);
+}
+
 static size_t websocket_descriptors(const struct binding_config *config)
 {
 	return setting_number(config->settings, "max_connections");
@@ -253,6 +262,7 @@ const struct binding binding_websocket = {
 	.name = "websocket",
 	.is_wanted = websocket_is_wanted,
 	.descriptors = websocket_descriptors,
+	.add_points_of_access = websocket_add_points_of_access,
 	.open = websocket_open,
 	.drain = websocket_drain,
 	.close = websocket_close,

@@ -5,6 +5,7 @@
 #include "cse/base/log.h"
 #include "cse/base/loop.h"
 #include "cse/base/setting.h"
+#include "cse/base/strbuf.h"
 #include "cse/core/request.h"
 #include "schemas/codec/codec.h"
 
@@ -43,6 +44,7 @@ struct hop {
 /* What a binding is started with. Strings outlive the binding. */
 struct binding_config {
 	const char *listen;	  /* host:port, [host]:port; port 0 picks a free one */
+	const char *http_listen;  /* where HTTP is served, whose connections may be taken over */
 	const char *root;	  /* path prefix ("" or "/x") */
 	const char *cors_origins; /* comma separated allow-list; "" allows none */
 	size_t max_body;	  /* bytes */
@@ -68,6 +70,11 @@ struct binding {
 	bool is_relayed; /* listen says where it connects to, and requests come from whoever reaches that */
 	/* Is it to be opened? NULL: where listen says something. */
 	bool (*is_wanted)(const struct binding_config *config);
+	/* Is there a fault in its settings? Opens nothing. 0, or a negative error and a sentence that begins with the
+	 * key. NULL: none that their rows do not show. */
+	int (*check)(const struct binding_config *config, char *message, size_t size);
+	/* Adds the URLs under which others reach the CSE by it, comma separated. NULL: none. */
+	void (*add_points_of_access)(const struct binding_config *config, struct strbuf *out);
 	/* How many descriptors its connections may take at once. NULL: a few. */
 	size_t (*descriptors)(const struct binding_config *config);
 	/* 0, or a negative error and a sentence ("http.listen 127.0.0.1:8080: address already in use"). */

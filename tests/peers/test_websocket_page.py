@@ -38,8 +38,9 @@ def primitives(text):
 def _():
     directory = pathlib.Path(temporary_directory())
     ports = {8080: peers.free_port(), 8081: peers.free_port()}
-    (directory / "bin").mkdir()
-    script(directory / "bin" / "copse", 'exec "%s" "$@"\n' % program())
+    for folder in ("bin", "build"):
+        (directory / folder).mkdir()
+    script(directory / "build" / "copse", 'exec "%s" "$@"\n' % program())
     modules = os.path.join(peers.packages(), "node_modules")
     script(directory / "bin" / "npm", '[ "$*" = "install ws" ] && ln -s "%s" node_modules\n' % modules)
     env = clean_environment({"COPSE_HTTP_LISTEN": "127.0.0.1:%d" % ports[8080]})

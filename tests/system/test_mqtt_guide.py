@@ -32,7 +32,7 @@ class Typed:
         words = shlex.split(line)
         if words[0] == "mosquitto" and not os.path.exists("/usr/bin/mosquitto"):
             words[0] = "/usr/sbin/mosquitto"
-        if words[0] == "copse":
+        if words[0] == "build/copse":
             words = [program(), *words[1:], "--set", "http.listen=127.0.0.1:0"]
         else:  # what others print comes line by line; a sanitizer does not bear what stdbuf preloads
             words = ["stdbuf", "-oL", *words]
