@@ -7,7 +7,14 @@
 
 #include <stdio.h>
 
-enum { CONDITIONS_MAX = 256, CODE_MIN = 1000, CODE_MAX = 9999 /* TS-0004 6.6.2: four digits */ };
+enum {
+	CONDITIONS_MAX = 256,
+	CODE_MIN = 1000,
+	CODE_MAX = 9999, /* TS-0004 6.6.2: four digits */
+	/* What limits say of content leaves room for the primitive it is in. */
+	LEVELS_AROUND = 2,
+	TOKENS_AROUND = 1000,
+};
 
 /* ---- decoding ---- */
 
@@ -45,10 +52,13 @@ enum primitive_kind primitive_decode(const struct schema *schema, const struct c
 				     struct decode_error *error)
 {
 	struct doc *doc = arena_zalloc(arena, sizeof(*doc));
+	struct decode_limits around = *limits;
 	struct decode_error second;
 
-	if (codec->decode(schema, CODEC_REQUEST, bytes, limits, arena, doc, error) < 0 &&
-	    codec->decode(schema, CODEC_RESPONSE, bytes, limits, arena, doc, &second) < 0)
+	around.depth += LEVELS_AROUND;
+	around.tokens += TOKENS_AROUND;
+	if (codec->decode(schema, CODEC_REQUEST, bytes, &around, arena, doc, error) < 0 &&
+	    codec->decode(schema, CODEC_RESPONSE, bytes, &around, arena, doc, &second) < 0)
 		return PRIMITIVE_NONE;
 	*root = doc_root(doc);
 	if (is_object(*root))

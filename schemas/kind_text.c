@@ -105,12 +105,21 @@ static bool is_content_info(struct str text)
 	return is_media_type(media_type) && is_code(encoding, '2') && (!rest.ptr || is_code(rest, '5'));
 }
 
+static bool has_credentials(struct str authority)
+{
+	for (size_t i = 0; i < authority.len && !strchr("/?#", authority.ptr[i]); i++)
+		if (authority.ptr[i] == '@')
+			return true;
+	return false;
+}
+
+/* Whoever may read the resource reads it, so that it is no place for a password. */
 static bool is_point_of_access(struct str text)
 {
 	struct str rest = text, scheme = str_split(&rest, ':');
 
 	return has_no_blank(text) && only(scheme, "+-.") && is_letter(scheme.ptr[0]) && rest.len > 2 &&
-	       str_starts(rest, STR("//"));
+	       str_starts(rest, STR("//")) && !has_credentials(str_from(rest, 2));
 }
 
 /* An address with "/" and a number of bits behind it, or not. */
@@ -192,7 +201,8 @@ static const struct {
 	[KIND_BASE64] = {is_base64, "must be base64 text"},
 	[KIND_CONTENT_INFO] = {is_content_info, "must be a media type and an encoding, such as application/json:0"},
 	[KIND_MEDIA_TYPE] = {is_media_type, "must be a media type such as application/json"},
-	[KIND_POA] = {is_point_of_access, "must be a point of access such as http://host:8080"},
+	[KIND_POA] = {is_point_of_access,
+		      "must be a point of access such as http://host:8080, without user or password"},
 	[KIND_IPV4] = {is_ipv4, "must be an IPv4 address, with /bits or not"},
 	[KIND_IPV6] = {is_ipv6, "must be an IPv6 address, with /bits or not"},
 	[KIND_COUNTRY] = {is_country, "must be a country code of two capital letters"},

@@ -24,6 +24,8 @@ struct committer {
 	struct batch batches[2];
 	struct batch *open, *in_flight; /* in_flight: NULL if none */
 	int result;			/* of the batch in flight, once done is posted */
+	uint64_t failures;		/* batches so far */
+	int64_t complained_us;		/* 0: never */
 
 	bool has_thread;
 	pthread_t thread;
@@ -36,6 +38,7 @@ struct committer {
 enum {
 	TIDY_EVERY = 16,    /* batches between two slices of tidying under load */
 	QUIET_NS = 2000000, /* without a batch, after which there is time for it */
+	COMPLAIN_EVERY_US = 10000000,
 };
 
 static void batch_init(struct batch *batch, uint64_t number)
@@ -177,13 +180,26 @@ static void revert_batch(struct list *writers)
 		commit_revert(container_of(item, struct request, link));
 }
 
+/* A store that takes nothing for a while is one event for an operator, however many requests it fails. */
+static void complain(struct committer *committer, int error)
+{
+	int64_t now_us = clock_mono_us(cse_clock(committer->cse));
+
+	committer->failures++;
+	if (committer->complained_us && now_us < committer->complained_us + COMPLAIN_EVERY_US)
+		return;
+	committer->complained_us = now_us;
+	log_event(cse_log(committer->cse), LOG_ERROR, "commit failed", "reason=\"%s\" failures=%llu", error_text(error),
+		  (unsigned long long)committer->failures);
+}
+
 /* Everything applied since the failed batch stands on it, so all of it is taken back; what is not to blame runs again.
  */
 static void fail_batch(struct committer *committer, struct list *writers, struct list *waiters, int error)
 {
 	struct list again;
 
-	log_event(cse_log(committer->cse), LOG_ERROR, "commit failed", "reason=\"%s\"", error_text(error));
+	complain(committer, error);
 	list_init(&again);
 	revert_batch(&committer->open->writers);
 	revert_batch(writers);
