@@ -49,8 +49,6 @@ const char *patience_fault(const struct session *session)
 	const struct binding_config *config = &session->state->config;
 	const struct websocket_settings *settings = &session->state->settings;
 
-	if (session->out_bytes > settings->max_backlog)
-		return "too much is waiting for the client to read it";
 	if (is_over(session, session->closing_since_us, CLOSE_US))
 		return "no close frame in time";
 	if (is_over(session, session->full_since_us, us(config->body_timeout_ms)))

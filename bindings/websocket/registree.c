@@ -11,6 +11,8 @@
 struct errand {
 	struct map_node node; /* in state->errands, while its answer may come */
 	struct list of_session;
+	struct list parked; /* it is not sent yet */
+	bool is_sent;
 	struct list failed; /* in state->failed: done is to be called */
 	struct timer timer;
 	struct hop *hop;
@@ -82,7 +84,9 @@ static void take_off(struct errand *errand)
 {
 	struct binding_state *state = errand->session->state;
 
-	map_remove(&state->errands, &errand->node);
+	if (errand->is_sent)
+		map_remove(&state->errands, &errand->node);
+	list_remove(&errand->parked);
 	list_remove(&errand->of_session);
 	loop_timer_cancel(state->loop, &errand->timer);
 	errand->session = NULL;
@@ -102,8 +106,6 @@ static void cut(struct session *session)
 void registree_leave(struct session *session)
 {
 	unbind(session);
-	free(session->entity);
-	session->entity = NULL;
 	cut(session);
 }
 
@@ -196,25 +198,53 @@ static const char *no_connection(const struct hop *hop)
 				 : "a WebSocket is opened by the registree, and there is none at this URL";
 }
 
+static void send_now(struct errand *errand)
+{
+	struct session *session = errand->session;
+	struct binding_state *state = session->state;
+	const char *why = post(session, errand->hop);
+
+	if (why) {
+		take_off(errand);
+		fail_later(state, errand, why);
+		return;
+	}
+	errand->is_sent = true;
+	map_add(&state->errands, &errand->node, errand_hash(session, errand->hop->param[PARAM_requestIdentifier]));
+}
+
+void registree_go_on(struct session *session)
+{
+	while (!list_empty(&session->parked) && !session_is_backed_up(session)) {
+		struct errand *errand = container_of(session->parked.next, struct errand, parked);
+
+		list_remove(&errand->parked);
+		send_now(errand);
+	}
+}
+
 void registree_send(struct binding_state *state, struct hop *hop)
 {
 	struct session *session = registree_session(state, hop->registration);
 	struct errand *errand = xzalloc(sizeof(*errand));
-	const char *why = session ? post(session, hop) : no_connection(hop);
 
 	errand->hop = hop;
 	errand->timer.fire = too_late;
 	list_init(&errand->of_session);
+	list_init(&errand->parked);
 	list_init(&errand->failed);
 	hop->of_binding = errand;
-	if (why) {
-		fail_later(state, errand, why);
+	if (!session) {
+		fail_later(state, errand, no_connection(hop));
 		return;
 	}
 	errand->session = session;
 	list_push(&session->errands, &errand->of_session);
-	map_add(&state->errands, &errand->node, errand_hash(session, hop->param[PARAM_requestIdentifier]));
 	loop_timer_set(state->loop, &errand->timer, hop->timeout_us);
+	if (session_is_backed_up(session) || !list_empty(&session->parked))
+		list_push(&session->parked, &errand->parked);
+	else
+		send_now(errand);
 }
 
 void registree_cancel(struct binding_state *state, struct hop *hop)

@@ -21,6 +21,8 @@ struct session *registree_session(const struct binding_state *state, uint64_t re
 /* As of struct binding. */
 void registree_send(struct binding_state *state, struct hop *hop);
 void registree_cancel(struct binding_state *state, struct hop *hop);
+/* Requests to the entity that waited for it to read go out. */
+void registree_go_on(struct session *session);
 /* A response primitive that a client has sent; root lives as long as the call. */
 void registree_answered(struct session *session, struct value root);
 /* Hops that have come to nothing are told so, at the end. */

@@ -24,7 +24,7 @@ struct session {
 	struct deflation *deflation; /* NULL: messages are not compressed */
 	struct strbuf message;	     /* what has come of one */
 	bool is_in_message, is_message_deflated;
-	struct list held; /* messages that wait for one of its requests to be answered */
+	struct list held; /* requests that wait for others to be answered, or for the client to read */
 	size_t held_bytes;
 	unsigned in_work; /* requests the CSE has not answered */
 
@@ -36,6 +36,7 @@ struct session {
 	uint64_t registration;		 /* whose it is; 0: nobody's yet */
 	char *entity;			 /* From of requests that have none; NULL: unknown */
 	struct list errands;
+	struct list parked; /* those that wait for the client to read */
 
 	/* monotonic; 0: not so */
 	int64_t heard_us, used_us;
@@ -65,6 +66,12 @@ void parcel_post(struct session *session, struct parcel *parcel);
 void parcel_destroy(struct parcel *parcel);
 
 int64_t session_now_us(const struct session *session);
+
+/* Does so much wait for the client to read it that nothing more is made for it? */
+static inline bool session_is_backed_up(const struct session *session)
+{
+	return session->out_bytes > session->state->settings.max_backlog;
+}
 
 /* Is more taken from the client now? */
 static inline bool session_is_reading(const struct session *session)
