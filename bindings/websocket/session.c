@@ -134,10 +134,12 @@ static void answered(struct request *req, void *arg)
 /* A client that has registered need not say who it is, over a connection of its own. */
 static void submit(struct session *session, struct request *req)
 {
+	const char *entity = request_has(req, PARAM_from) ? NULL : registree_name(session);
+
 	req->binding = "websocket";
 	req->peer = session->peer;
-	if (!request_has(req, PARAM_from) && session->entity)
-		request_set(req, PARAM_from, arena_copy(&req->arena, str_of(session->entity)));
+	if (entity)
+		request_set(req, PARAM_from, arena_copy(&req->arena, str_of(entity)));
 	session->in_work++;
 	session->state->waiting_count++;
 	cse_submit(session->state->cse, req, answered, session);
@@ -359,14 +361,14 @@ void session_kill(struct session *session)
 	stream_kill(&session->stream);
 }
 
-static bool is_idle(const struct session *session)
+bool session_is_idle(const struct session *session)
 {
 	return session->in_work == 0 && list_empty(&session->held);
 }
 
 void session_drain(struct session *session)
 {
-	if (is_idle(session))
+	if (session_is_idle(session))
 		session_end(session, CLOSE_GOING_AWAY, "the CSE stops");
 }
 
@@ -483,6 +485,8 @@ void session_look(struct list *in_touched)
 	registree_go_on(session);
 	if (session->state->is_draining)
 		session_drain(session);
+	else if (session->is_superseded && session_is_idle(session))
+		session_end(session, CLOSE_NORMAL, "the entity has opened another connection");
 	patience_judge(session);
 	write_out(session);
 	if (is_closed(session))
@@ -509,6 +513,7 @@ static struct session *create(struct binding_state *state, int fd, const struct 
 	struct session *session = xzalloc(sizeof(*session));
 
 	session->state = state;
+	session->number = ++state->last_number;
 	session->watch = (struct loop_fd){.ready = ready, .fd = fd};
 	session->peer = *peer;
 	session->subprotocol = handshake->subprotocol;
@@ -522,6 +527,7 @@ static struct session *create(struct binding_state *state, int fd, const struct 
 	list_init(&session->touched);
 	list_init(&session->held);
 	list_init(&session->out);
+	list_init(&session->bonds);
 	list_init(&session->errands);
 	list_init(&session->parked);
 	return session;

@@ -32,9 +32,11 @@ struct session {
 	size_t out_bytes;
 
 	/* registree.c */
-	struct map_node by_registration; /* while registration is not 0 */
-	uint64_t registration;		 /* whose it is; 0: nobody's yet */
-	char *entity;			 /* From of requests that have none; NULL: unknown */
+	uint64_t number;
+	struct list bonds;  /* to the registrations that it is the connection of */
+	char *entity;	    /* From of requests that have none; NULL: unknown */
+	uint64_t named;	    /* the registration whose name that is; 0: the handshake's word */
+	bool is_superseded; /* what it was for has gone to a newer one */
 	struct list errands;
 	struct list parked; /* those that wait for the client to read */
 
@@ -51,6 +53,8 @@ void session_open(struct binding_state *state, int fd, const struct peer *peer, 
 void session_end(struct session *session, enum close_code code, const char *why);
 /* Not from within anything of its own. */
 void session_kill(struct session *session);
+/* Its requests are answered. */
+bool session_is_idle(const struct session *session);
 /* It ends when its requests are answered. */
 void session_drain(struct session *session);
 /* It has something to do by the end of the round. */

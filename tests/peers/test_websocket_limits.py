@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from websocket_client import CLOSE, PING, PONG, WebSocket, deflate, frame  # noqa: E402
-from websocket_stand import RETRIEVE, RETRIEVE_BYTES, serve  # noqa: E402
+from websocket_stand import RETRIEVE, RETRIEVE_BYTES, busy_with, serve, verify  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from copse_harness import expect, expect_equal, is_sanitized, main, resident, rule  # noqa: E402
@@ -71,19 +71,6 @@ def _():
 # ---- requests of both sides ----
 
 
-def busy_with(client, device):
-    """The client has a request in work, the only one that it may have: a subscription that the device has to verify. The
-    identifiers of both."""
-    device.register("dev")
-    identifier, text = client.write(op=1, to="cse-in", ty=23, pc={"m2m:sub": {"nu": ["cse-in/dev"]}})
-    client.send(frame(text))
-    return identifier, json.loads(device.read_message()[1])["rqi"]
-
-
-def verify(device, identifier):
-    device.send(frame(json.dumps({"rsc": 2000, "rqi": identifier})))
-
-
 @rule("two entities that keep each other waiting are both served")
 def _():
     count = 20
@@ -100,10 +87,9 @@ def _():
 
         answers = {}
         with server.connect() as admin:
-            rules = {"acr": [{"acor": ["all"], "acop": 63}]}
-            admin.must(2001, op=1, to="cse-in", ty=1, pc={"m2m:acp": {"rn": "p", "pv": rules, "pvs": rules}})
-        a.register("a", acpi=["cse-in/p"])
-        b.register("b", acpi=["cse-in/p"])
+            admin.open_policy()
+        a.register("a", acpi=["cse-in/open"])
+        b.register("b", acpi=["cse-in/open"])
         sent = [(a, subscribe(a, "b")), (b, subscribe(b, "a"))]
         threads = [threading.Thread(target=serve_all, args=pair) for pair in sent]
         for thread in threads:
@@ -197,6 +183,18 @@ def _():
     with serve(websocket__idle_timeout="1") as server, server.connect() as client:
         client.must(2000, **RETRIEVE)
         client.expect_close(1000)
+
+
+@rule("a connection on which an answer is due is not unused, whichever way the answer goes")
+def _():
+    with serve(websocket__idle_timeout="1", notify__timeout="3600") as server, server.connect() as client, server.connect() as device:
+        identifier, verification = busy_with(client, device)
+        with server.connect() as unused:
+            unused.expect_close(1000)
+        verify(device, verification)
+        expect_equal(client.answer(identifier)["rsc"], 2001, "the subscription")
+        client.expect_close(1000)
+        device.expect_close(1000)
 
 
 @rule("a server that stops answers what it has begun and says goodbye")

@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import peers  # noqa: E402
 from websocket_client import WebSocket, frame  # noqa: E402
-from websocket_stand import RETRIEVE, serve  # noqa: E402
+from websocket_stand import RETRIEVE, busy_with, serve, verify  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from copse_harness import Server, expect, expect_equal, main, rule  # noqa: E402
@@ -166,6 +166,89 @@ def _():
         admin.must(5204, op=1, to="cse-in/dev/c", ty=23, pc={"m2m:sub": {"rn": "s", "nu": ["cse-in/dev"], "enc": {"net": [3]}}})
         first.must(2000, op=2, to="cse-in/dev")
         expect(not first.notifications, "the verification went to the old registration's connection")
+
+
+@rule("a name is not a connection's any more when its registration is gone, nor is what another registers under it")
+def _():
+    with serve() as server, server.connect() as admin, server.connect() as old, server.connect() as new:
+        old.register("dev")
+        admin.must(2002, op=4, to="cse-in/dev")
+        new.register_subscribed("dev")
+        old.must(4000, op=2, to="cse-in/dev", fr=None)
+        old.must(2000, op=2, to="cse-in/dev")
+        admin.instance("cse-in/dev/c", "1")
+        expect_equal(new.notified_content(), "1", "over the new one's connection")
+        old.must(2000, **RETRIEVE, fr="CAdmin")
+        expect(not old.notifications, "the old one was notified")
+
+
+@rule("a connection that is being closed becomes nobody's")
+def _():
+    with serve(notify__timeout="3600") as server, server.connect() as other, server.connect() as admin:
+        with server.connect() as good, server.connect(origin="Cgood") as bad:
+            good.register_subscribed("good")
+            admin.open_policy()
+            other.register("dev", acpi=["cse-in/open"])
+            bad.post(op=1, to="cse-in/good", ty=23, pc={"m2m:sub": {"rn": "s", "nu": ["cse-in/dev"]}})
+            verification = json.loads(other.read_message()[1])["rqi"]
+            bad.send(frame(b"", masked=False))
+            bad.expect_close(1002)
+            verify(other, verification)
+            while admin.request(op=2, to="cse-in/good/s")["rsc"] != 2000:
+                pass
+            admin.instance("cse-in/good/c", "1")
+            expect_equal(good.notified_content(), "1", "over the good one")
+
+
+@rule("an answer that is due on an older connection comes before it is closed")
+def _():
+    with serve(notify__timeout="3600") as server, server.connect() as device, server.connect() as old:
+        old.register_subscribed("tool")
+        identifier, verification = busy_with(old, device)
+        with server.connect(origin="Ctool") as new, server.connect() as admin:
+            new.must(2000, op=2, to="cse-in/tool")
+            admin.instance("cse-in/tool/c", "1")
+            expect_equal(new.notified_content(), "1", "over the new one")
+            verify(device, verification)
+            expect_equal(old.answer(identifier)["rsc"], 2001, "the subscription")
+            old.expect_close(1000)
+
+
+@rule("a connection is that of all entities of its node, now and when it comes back")
+def _():
+    names = ["a", "b", "c"]
+
+    def expect_all_served(node, content):
+        for name in names:
+            admin.instance("cse-in/%s/c" % name, content + name)
+        expect_equal(sorted(node.notified_content() for _ in names), [content + name for name in names], "notifications")
+
+    with serve(notify__retry_longest="3600", websocket__ping="0") as server, server.connect() as admin, server.connect() as node:
+        for name in names:
+            node.register_subscribed(name)
+        expect_all_served(node, "1")
+        with server.connect() as one:
+            one.must(2000, op=2, to="cse-in/b", fr="Cb")
+            admin.instance("cse-in/b/c", "moved")
+            expect_equal(one.notified_content(), "moved", "over a connection of its own")
+            admin.instance("cse-in/a/c", "stays")
+            expect_equal(node.notified_content(), "stays", "over the node's")
+        with server.connect() as again:
+            for name in names:
+                again.must(2000, op=2, to="cse-in/" + name, fr="C" + name)
+            expect_all_served(again, "2")
+            node.expect_close(1000)
+
+
+@rule("entities that come and go on one connection leave the last one served")
+def _():
+    with serve() as server, server.connect() as admin, server.connect() as node:
+        for number in range(20):
+            node.register("x%d" % number)
+            node.must(2002, op=4, to="cse-in/x%d" % number)
+        node.register_subscribed("last")
+        admin.instance("cse-in/last/c", "1")
+        expect_equal(node.notified_content(), "1", "the last")
 
 
 @rule("the result of a non-blocking request comes over the connection")

@@ -224,6 +224,11 @@ class WebSocket:
         content = {"rn": name, "nu": [target], "enc": {"net": [3]}, "nct": 1}
         return self.must(2001, op=1, to=parent, ty=23, pc={"m2m:sub": content})
 
+    def open_policy(self):
+        """A policy cse-in/open by which everybody may do everything."""
+        rules = {"acr": [{"acor": ["all"], "acop": 63}]}
+        return self.must(2001, op=1, to="cse-in", ty=1, pc={"m2m:acp": {"rn": "open", "pv": rules, "pvs": rules}})
+
     def register_subscribed(self, name):
         """An AE with a container c, whose new instances it is notified of."""
         self.register(name)
