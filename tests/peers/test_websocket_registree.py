@@ -251,6 +251,30 @@ def _():
         expect_equal(node.notified_content(), "1", "the last")
 
 
+@rule("answers to requests that are sent on go to whoever has asked, whatever identifiers are chosen")
+def _():
+    with serve() as server, server.connect() as admin, server.connect() as one, server.connect() as two, server.connect() as device:
+        admin.open_policy()
+        one.register("one")
+        two.register("two")
+        device.register("dev", acpi=["cse-in/open"])
+        device.container("cse-in/dev", "c")
+        device.subscribe("cse-in/dev/c", "cse-in/dev")
+        for client in (one, two):
+            client.post(op=5, to="cse-in/dev", rqi="same", pc={"m2m:sgn": {"sur": client.origin}})
+            client.request(op=2, to="cse-in")
+        asked = [json.loads(device.read_message()[1]) for _ in range(2)]
+        expect_equal([primitive["rqi"] for primitive in asked], ["Cone/same", "Ctwo/same"], "identifiers")
+        for primitive in reversed(asked):
+            code = {"Cone": 2000, "Ctwo": 2004}[primitive["fr"].rpartition("/")[2]]
+            device.send(frame(json.dumps({"rsc": code, "rqi": primitive["rqi"]})))
+        expect_equal([client.answer("same")["rsc"] for client in (one, two)], [2000, 2004], "answers")
+        admin.instance("cse-in/dev/c", "1")
+        own = json.loads(device.read_message()[1])["rqi"]
+        two.post(op=5, to="cse-in/dev", rqi=own, pc={"m2m:sgn": {"sur": "x"}})
+        expect(json.loads(device.read_message()[1])["rqi"] != own, "the CSE's own identifier, from another")
+
+
 @rule("the result of a non-blocking request comes over the connection")
 def _():
     with serve() as server, server.connect() as device:
