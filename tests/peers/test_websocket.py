@@ -205,6 +205,9 @@ def _():
             (frame(b"x" * 5, TEXT, length=b"\x7f" + b"\x00" * 7 + b"\x05"), 1002),
             (frame(b"", TEXT, length=b"\x7f" + b"\xff" * 8), 1002),
             (frame(b"\x03", CLOSE), 1002),
+            (frame(b"\x13\x88", CLOSE), 1002),
+            (frame(b"\xff\xff", CLOSE), 1002),
+            (frame(b"\x03\xe8\xff", CLOSE), 1007),
             (frame(b'{"op":"\xff"}'), 1007),
             (frame(b'{"op":"\xc3', fin=False) + frame(b'"}', 0), 1007),
         ]
@@ -222,10 +225,30 @@ def _():
 @rule("a close frame is answered with one")
 def _():
     with serve() as server:
-        for payload, code in ((b"", None), (b"\x03\xe8bye", 1000), (b"\x03\xec", 1002)):
+        for payload, code in ((b"", None), (b"\x03\xe8bye", 1000), (b"\x03\xf5", 1000), (b"\x0f\xa0", 4000), (b"\x03\xec", 1002)):
             with server.connect() as client:
                 client.send(frame(payload, CLOSE))
                 client.expect_close(code)
+
+
+@rule("what a client sends before its close frame is done, and what it sends behind it is not")
+def _():
+    with serve() as server, server.connect() as admin:
+        with server.connect() as client:
+            create = [client.write(op=1, to="cse-in", ty=3, pc={"m2m:cnt": {"rn": name}})[1] for name in ("before", "behind")]
+            client.send(frame(create[0]) + frame(b"\x03\xe8", CLOSE) + frame(create[1]))
+            client.expect_close(1000)
+        admin.must(2000, op=2, to="cse-in/before")
+        admin.must(4004, op=2, to="cse-in/behind")
+
+
+@rule("of several pings at once the last one is answered, between whatever they come")
+def _():
+    with serve() as server, server.connect() as client:
+        client.send(frame(b"1", PING) + frame(b"", TEXT, fin=False) + frame(b"2", PING) + frame(RETRIEVE_BYTES, 0) + frame(b"3" * 125, PING))
+        seen = [client.read_message() for _ in range(2)]
+        expect((PONG, b"3" * 125) in seen and any(kind == TEXT for kind, _ in seen), seen)
+        client.must(2000, **RETRIEVE)
 
 
 @rule("a message that is too large ends the connection with 1009, before it is there")
