@@ -69,11 +69,15 @@ def _():
             refused(port, 426, "Version", headers=(("Sec-WebSocket-Version", "13"),))
             refused(port, 400, "Key", drop=("Sec-WebSocket-Key",))
             refused(port, 400, "Key", drop=("Sec-WebSocket-Key",), headers=(("Sec-WebSocket-Key", "short"),))
-            refused(port, 404, "at /", path="/elsewhere")
-            refused(port, 426, "Upgrade", drop=("Connection",))
+        refused(server.ws_port, 404, "at /", path="/elsewhere")
+        refused(server.ws_port, 426, "Upgrade", drop=("Connection",))
+        refused(server.ws_port, 426, "Upgrade", version="1.0")
         refused(server.ws_port, 426, "Upgrade", drop=("Upgrade",))
         refused(server.ws_port, 400, "GET", method="POST")
-        refused(server.ws_port, 405, "method", method="BREW")
+        client = refused(server.ws_port, 405, "method", method="BREW")
+        expect(b" 405 Method Not Allowed\r\n" in client.head, client.head)
+        client = refused(server.ws_port, 505, "version", version="3.0")
+        expect(b" 505 HTTP Version Not Supported\r\n" in client.head, client.head)
         refused(server.ws_port, 400, "Host", headers=(("Host", "a"),))
         refused(server.ws_port, 431, "large", headers=(("X-Long", "x" * 20000),))
         with WebSocket(server.ws_port, is_open=False) as client:
@@ -128,10 +132,34 @@ def _():
             expect_equal(json.loads(client.read_message()[1])["rsc"], 2000, "a request behind the handshake")
         with server.client() as client:
             expect_equal(client.get("/cse-in").status, 200, "HTTP")
-    with serve(websocket__upgrade="no") as server:
-        with WebSocket(server.port, is_open=False) as client:
-            client.send(handshake(path="/cse-in", headers=(("X-M2M-Origin", "CAdmin"), ("X-M2M-RI", "1"), ("X-M2M-RVI", "3"))))
-            expect_equal(client.read_head().status, 200, "Upgrade is not looked at")
+    with serve() as server:
+        for headers, drop in (
+            ((("Upgrade", "h2c, WebSocket"),), ("Upgrade",)),
+            ((("Upgrade", "h2c"), ("Upgrade", "websocket")), ("Upgrade",)),
+            ((("Connection", "keep-alive, upgrade"),), ("Connection",)),
+        ):
+            for port in (server.ws_port, server.port):
+                with WebSocket(port, headers=headers, drop=drop) as client:
+                    client.must(2000, **RETRIEVE)
+        for port in (server.ws_port, server.port):
+            with WebSocket(port, path="http://127.0.0.1/") as client:
+                client.must(2000, **RETRIEVE)
+
+
+@rule("a request over HTTP that asks for a WebSocket in passing gets what it asks for")
+def _():
+    asks = (("X-M2M-Origin", "CAdmin"), ("X-M2M-RI", "1"), ("X-M2M-RVI", "3"))
+    for upgrade in ("yes", "no"):
+        with serve(websocket__upgrade=upgrade) as server:
+            for options in ({}, {"version": "1.0"}, {"drop": ("Connection",)}):
+                with WebSocket(server.port, is_open=False) as client:
+                    client.send(handshake(path="/cse-in", headers=asks, **options))
+                    expect_equal(client.read_head().status, 200, options)
+    with serve() as server:
+        for options in ({"version": "1.0"}, {"drop": ("Connection",)}):
+            with WebSocket(server.port, is_open=False) as client:
+                client.send(handshake(headers=asks, **options))
+                expect(client.read_head().status not in (101, 426), options)
     with Server(store_type="memory", settings={"websocket.upgrade": "yes"}) as server:
         with WebSocket(server.port) as client:
             client.must(2000, **RETRIEVE)
@@ -279,7 +307,9 @@ def _():
             client.send(frame(json.dumps({**{"op": 2, "to": "cse-in", "fr": "CAdmin", "rqi": "q", "rvi": "3"}, **members})))
             answer = json.loads(client.read_message()[1])
             expect_equal(answer["rsc"], 4000, members)
-        client.send(frame('{"rsc":2000,"rqi":"nobody asked"}'))
+        client.send(frame('{"op":2,"to":"cse-in","fr":"CAdmin","rqi":"q","rvi":"3","rsc":null}'))
+        expect_equal(json.loads(client.read_message()[1])["rsc"], 2000, "null counts as absent")
+        client.send(frame('{"rsc":2000,"rqi":"nobody asked","op":null}'))
         client.must(2000, **RETRIEVE)
 
 
@@ -309,9 +339,23 @@ def _():
             client.send(frame(deflate('{"op":"' + "x" * (4 << 20) + '"}'), bits=0x40))
             client.expect_close(1009)
             other.must(2000, **RETRIEVE)
-        for wrong in ("permessage-deflate; server_max_window_bits=9", "permessage-deflate; what", "x-webkit-deflate-frame"):
+        for wrong in (
+            "permessage-deflate; server_max_window_bits=9",
+            "permessage-deflate; what",
+            "x-webkit-deflate-frame",
+            "permessage-deflate; client_max_window_bits=7",
+            "permessage-deflate; client_max_window_bits=16",
+            "permessage-deflate; client_max_window_bits=08",
+            "permessage-deflate; client_max_window_bits=",
+            "permessage-deflate; client_max_window_bits; client_max_window_bits=9",
+            "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
+            "permessage-deflate; server_no_context_takeover=1",
+        ):
             with server.connect(headers=(("Sec-WebSocket-Extensions", wrong),)) as client:
                 expect_equal(client.header("Sec-WebSocket-Extensions"), None, wrong)
+        for right in ("permessage-deflate;\tclient_max_window_bits\t=\t10", 'permessage-deflate; client_max_window_bits="15"'):
+            with server.connect(headers=(("Sec-WebSocket-Extensions", right),)) as client:
+                expect_equal(client.header("Sec-WebSocket-Extensions"), "permessage-deflate", right)
         with server.connect(headers=offer) as client:
             expect_equal(client.header("Sec-WebSocket-Extensions"), "permessage-deflate", "there is room again")
 

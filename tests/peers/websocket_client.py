@@ -16,7 +16,7 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 KEY = base64.b64encode(bytes(range(16))).decode()
 
 
-def handshake(path="/", protocols=("oneM2M.json",), headers=(), drop=(), method="GET"):
+def handshake(path="/", protocols=("oneM2M.json",), headers=(), drop=(), method="GET", version="1.1"):
     fields = [
         ("Host", "127.0.0.1"),
         ("Upgrade", "websocket"),
@@ -27,7 +27,7 @@ def handshake(path="/", protocols=("oneM2M.json",), headers=(), drop=(), method=
     fields = [(name, value) for name, value in fields if name not in drop]
     if protocols:
         fields.append(("Sec-WebSocket-Protocol", ", ".join(protocols)))
-    lines = ["%s %s HTTP/1.1" % (method, path)] + ["%s: %s" % field for field in fields + list(headers)]
+    lines = ["%s %s HTTP/%s" % (method, path, version)] + ["%s: %s" % field for field in fields + list(headers)]
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
