@@ -358,6 +358,9 @@ def _():
                 expect_equal(client.header("Sec-WebSocket-Extensions"), "permessage-deflate", right)
         with server.connect(headers=offer) as client:
             expect_equal(client.header("Sec-WebSocket-Extensions"), "permessage-deflate", "there is room again")
+        with server.connect(headers=offer, early=frame(RETRIEVE_BYTES)) as client:
+            expect_equal(client.header("Sec-WebSocket-Extensions"), None, "a client that does not wait to hear of it")
+            expect_equal(json.loads(client.read_message()[1])["rsc"], 2000, "its request")
 
 
 main()

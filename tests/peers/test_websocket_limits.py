@@ -3,6 +3,7 @@
 
 import json
 import os
+import select
 import sys
 import threading
 import time
@@ -107,6 +108,25 @@ def _():
         expect_equal(client.read_message(), (PONG, b"well?"), "the first that comes")
         verify(device, verification)
         expect_equal(client.answer(identifier)["rsc"], 2001, "the subscription")
+
+
+@rule("requests that wait are read up to a bound, and then not until there is room")
+def _():
+    most, chunk = 64 << 20, 50000
+    with serve(websocket__max_requests="1", http__max_body="64K", notify__timeout="3600") as server:
+        with server.connect() as device, server.connect() as client:
+            identifier, verification = busy_with(client, device)
+            message, sent, late = frame("x" * chunk), 0, b""
+            client.socket.setblocking(False)
+            while sent < most and select.select([], [client.socket], [], 2)[1]:
+                count = client.socket.send(late or message)
+                late = (late or message)[count:]
+                sent += count
+            expect(sent < most, "%d MB are taken" % (sent >> 20))
+            verify(device, verification)
+            client.socket.settimeout(30)
+            expect_equal(client.answer(identifier)["rsc"], 2001, "the subscription")
+            expect_equal(json.loads(client.read_message()[1])["rsc"], 4000, "what was read meanwhile")
 
 
 @rule("messages that are small until they are inflated wait like others")
