@@ -144,6 +144,20 @@ struct str head_list(const struct head *head, enum field field, struct arena *ar
 	return joined;
 }
 
+bool head_lists(const struct head *head, enum field field, struct str word)
+{
+	if (!head_has(head, field))
+		return false;
+	for (unsigned i = 0; i < head->field_count; i++) {
+		struct str list = head_str(head, head->fields[i].value), item;
+
+		while (head->fields[i].field == field && (item = str_next_item(&list)).ptr)
+			if (str_eq_nocase(item, word))
+				return true;
+	}
+	return false;
+}
+
 bool origin_is_listed(const char *origins, struct str origin)
 {
 	return str_has_item(str_of(origins), origin) || str_has_item(str_of(origins), STR("*"));

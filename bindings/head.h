@@ -81,6 +81,9 @@ struct str head_field(const struct head *head, enum field field);
 /* All fields of one name as one comma separated list (RFC 7230 3.2.2); ptr NULL if there is none. */
 struct str head_list(const struct head *head, enum field field, struct arena *arena);
 
+/* Is a word among the items of such fields, in whatever case? */
+bool head_lists(const struct head *head, enum field field, struct str word);
+
 /* Does it come from its author without a proxy, and not through a name that a stranger could have pointed here? */
 bool head_is_direct(const struct head *head);
 /* Is a web origin in the comma separated allow-list, or "*" in it? */

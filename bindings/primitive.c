@@ -38,12 +38,16 @@ static struct value unwrap(struct value root, struct str wrapper)
 
 static enum primitive_kind recognize(const struct schema *schema, struct value *root)
 {
-	struct value wrapped = unwrap(*root, STR("m2m:rqp"));
+	struct value wrapped = unwrap(*root, STR("m2m:rqp")), operation;
 
 	if (value_is_absent(wrapped))
 		wrapped = unwrap(*root, STR("m2m:rsp"));
 	if (!value_is_absent(wrapped))
 		*root = wrapped;
+	operation = member(schema, *root, ATTR_operation);
+	/* TS-0004 8.4: op is in every request, rsc in every response; clients write null for what they leave out. */
+	if (!value_is_absent(operation) && value_type(operation) != VALUE_NULL)
+		return PRIMITIVE_REQUEST;
 	return value_is_absent(member(schema, *root, ATTR_responseStatusCode)) ? PRIMITIVE_REQUEST : PRIMITIVE_RESPONSE;
 }
 
@@ -245,12 +249,6 @@ static void set_filter(struct request *req, const struct schema *schema, struct 
 
 /* ---- the whole ---- */
 
-/* Some clients write a From that they have not got as null. */
-static bool is_no_originator(enum parameter parameter, struct value v)
-{
-	return parameter == PARAM_from && value_type(v) == VALUE_NULL;
-}
-
 static void set_member(struct request *req, const struct schema *schema, struct value v)
 {
 	struct str name = value_name(v);
@@ -258,13 +256,12 @@ static void set_member(struct request *req, const struct schema *schema, struct 
 
 	if (str_eq(name, name_short(schema, ATTR_primitiveContent)))
 		req->content = value_text(v);
-	else if (parameter != PARAM_COUNT && value_type(v) == VALUE_NULL)
-		return; /* clients write null for what they leave out */
+	else if (value_type(v) == VALUE_NULL &&
+		 (parameter != PARAM_COUNT || str_eq(name, name_short(schema, ATTR_responseStatusCode))))
+		return;
 	else if (parameter == PARAM_COUNT || value_name_is_escaped(v))
 		refusal_note(req, RSC_BAD_REQUEST, "unknown parameter %.*s", name.len < 60 ? (int)name.len : 60,
 			     name.ptr);
-	else if (is_no_originator(parameter, v))
-		return;
 	else if (parameter == PARAM_responseType)
 		set_response_type(req, schema, v);
 	else if (parameter == PARAM_filterCriteria)

@@ -101,15 +101,23 @@ static void map_path(struct request *req, struct str path)
 	request_set(req, PARAM_to, leading.len ? arena_join(&req->arena, leading, address, STR("")) : address);
 }
 
+static bool begins_with(struct str s, struct str prefix)
+{
+	return s.len >= prefix.len && str_eq_nocase(str_make(s.ptr, prefix.len), prefix);
+}
+
 /* RFC 7230 5.3.2: the absolute form must be accepted as well. */
 static struct str strip_authority(struct str target)
 {
-	const struct str scheme = STR("http://");
+	const struct str http = STR("http://"), https = STR("https://");
 	const char *slash;
 
-	if (target.len < scheme.len || !str_eq_nocase(str_make(target.ptr, scheme.len), scheme))
+	if (begins_with(target, http))
+		target = str_from(target, http.len);
+	else if (begins_with(target, https))
+		target = str_from(target, https.len);
+	else
 		return target;
-	target = str_from(target, scheme.len);
 	slash = memchr(target.ptr, '/', target.len);
 	return slash ? str_from(target, (size_t)(slash - target.ptr)) : STR("/");
 }
@@ -120,6 +128,17 @@ static bool strip_root(struct str *path, struct str root)
 		return false;
 	*path = str_from(*path, root.len);
 	return path->len > 0 && *path->ptr == '/';
+}
+
+bool target_is_bare(struct str target, struct str root)
+{
+	struct str path;
+
+	target = strip_authority(target);
+	path = str_split(&target, '?');
+	if (root.len && str_starts(path, root))
+		path = str_from(path, root.len);
+	return str_eq(path, STR("/")) || (root.len && path.len == 0);
 }
 
 /* ---- query ---- */

@@ -9,6 +9,11 @@
  * "/x"). What is wrong becomes req->refused. */
 void target_map(struct request *req, struct str target, struct str root, const struct schema *schema);
 
+/* Does it name no resource: "/", or the root, whatever its query? Behind a proxy the root may be the only path there
+ * is.
+ */
+bool target_is_bare(struct str target, struct str root);
+
 /* Adds the path under which a client gets the resource with the given To: the reverse of the mapping above. A
  * CSE-relative one is given in the SP-relative form of this CSE. */
 void target_add_path(struct strbuf *out, struct str root, struct str cse_id, struct str to);

@@ -287,9 +287,9 @@ static bool hand_over(struct connection *conn)
 {
 	struct cse *cse = conn->front->cse;
 	const struct input *input = conn->input;
-	struct str protocol = mapping_protocol(&input->head);
+	struct str protocol = mapping_protocol(&input->head, str_of(conn->front->config.root), cse);
 
-	if (!protocol.ptr || conn->unsent.len || output(conn)->len || !cse_adopts(cse, protocol))
+	if (!protocol.ptr || conn->unsent.len || output(conn)->len)
 		return false;
 	cse_hand_over(cse, protocol, give_up(conn), &conn->peer,
 		      str_make(input->bytes + input->start, input->len - input->start));

@@ -13,12 +13,22 @@ bool mapping_knows(unsigned method)
 	       method == HTTP_DELETE;
 }
 
-struct str mapping_protocol(const struct head *head)
+static bool asks_upgrade(const struct head *head, struct str root)
 {
-	struct str none = {0};
+	return head_has(head, FIELD_upgrade) && head->parser.method == HTTP_GET && head->parser.http_minor > 0 &&
+	       head_lists(head, FIELD_connection, STR("upgrade")) && target_is_bare(head_str(head, head->target), root);
+}
 
-	return head->parser.method == HTTP_GET && head_has(head, FIELD_upgrade) ? head_field(head, FIELD_upgrade)
-										: none;
+struct str mapping_protocol(const struct head *head, struct str root, const struct cse *cse)
+{
+	for (unsigned i = 0; asks_upgrade(head, root) && i < head->field_count; i++) {
+		struct str list = head_str(head, head->fields[i].value), item;
+
+		while (head->fields[i].field == FIELD_upgrade && (item = str_next_item(&list)).ptr)
+			if (cse_adopts(cse, item))
+				return item;
+	}
+	return (struct str){0};
 }
 
 /* TS-0009 6.2.1: a POST is a CREATE exactly if Content-Type names a resource type. */

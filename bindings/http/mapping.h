@@ -12,8 +12,9 @@
 /* Is this a method that stands for an operation? */
 bool mapping_knows(unsigned method);
 
-/* The protocol that the connection is asked to go on in (RFC 7230 6.7); ptr NULL: none. */
-struct str mapping_protocol(const struct head *head);
+/* The protocol in which another binding is to go on with the connection (RFC 7230 6.7): one that a request for no
+ * resource asks for. root is the path prefix. ptr NULL: none. */
+struct str mapping_protocol(const struct head *head, struct str root, const struct cse *cse);
 
 /* What an answer to this head needs to know; views point into the head. cors_origins is the allow-list. */
 void mapping_exchange(const struct head *head, const char *cors_origins, struct exchange *exchange);

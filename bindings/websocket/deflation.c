@@ -63,8 +63,8 @@ static int inflate_some(struct deflation *deflation, struct str bytes, size_t mo
 		stream->avail_out = PIECE;
 		status = inflate(stream, Z_SYNC_FLUSH);
 		out->len += PIECE - stream->avail_out;
-		if (status == Z_STREAM_END) { /* a block may be the last one: RFC 7692 7.2.3.5 */
-			if (inflateReset(stream) != Z_OK)
+		if (status == Z_STREAM_END) { /* a block may be the last one, the window stays: RFC 7692 7.2.3.5 */
+			if (inflateResetKeep(stream) != Z_OK)
 				return ERROR_FORMAT;
 		} else if (status != Z_OK && status != Z_BUF_ERROR) {
 			return ERROR_FORMAT;

@@ -1,6 +1,8 @@
 /* handshake: see handshake.h. */
 #include "bindings/websocket/handshake.h"
 
+#include "bindings/target.h"
+
 enum { KEY_LEN = 24 /* base64 of 16 bytes */, OFFERS_MAX = 8 };
 
 const struct subprotocol subprotocols[SUBPROTOCOL_COUNT] = {
@@ -16,28 +18,6 @@ static bool refuse(struct handshake *handshake, unsigned status, const char *why
 }
 
 /* ---- what must be there ---- */
-
-static bool lists(const struct head *head, enum field field, struct str word, struct arena *arena)
-{
-	struct str list = head_list(head, field, arena);
-
-	if (!list.ptr)
-		return false;
-	for (struct str item = str_next_item(&list); item.ptr; item = str_next_item(&list))
-		if (str_eq_nocase(item, word))
-			return true;
-	return false;
-}
-
-/* TS-0020 6.2.2.1; behind a proxy the resources' root may be the only path that leads here. */
-static bool is_path(struct str target, struct str root)
-{
-	struct str path = str_split(&target, '?');
-
-	if (root.len && str_starts(path, root))
-		path = str_from(path, root.len);
-	return str_eq(path, STR("/")) || (root.len && path.len == 0);
-}
 
 static bool is_key(struct str key)
 {
@@ -58,15 +38,14 @@ static bool is_single(const struct head *head, enum field field)
 	return head_has(head, field) && !(head->repeated >> field & 1);
 }
 
-static bool judge_request(struct handshake *handshake, const struct head *head, const struct binding_config *config,
-			  struct arena *arena)
+static bool judge_request(struct handshake *handshake, const struct head *head, const struct binding_config *config)
 {
 	if (head->parser.method != HTTP_GET || head->is_chunked || head->content_length)
 		return refuse(handshake, 400, "a WebSocket begins with a GET without content");
-	if (!lists(head, FIELD_upgrade, STR("websocket"), arena) ||
-	    !lists(head, FIELD_connection, STR("upgrade"), arena) || head->parser.http_minor == 0)
+	if (!head_lists(head, FIELD_upgrade, STR("websocket")) || !head_lists(head, FIELD_connection, STR("upgrade")) ||
+	    head->parser.http_minor == 0)
 		return refuse(handshake, 426, "Upgrade: websocket and Connection: Upgrade are missing");
-	if (!is_path(head_str(head, head->target), str_of(config->root)))
+	if (!target_is_bare(head_str(head, head->target), str_of(config->root))) /* TS-0020 6.2.2.1 */
 		return refuse(handshake, 404, "WebSockets are served at / only");
 	if (!is_single(head, FIELD_websocket_version) || !str_eq(head_field(head, FIELD_websocket_version), STR("13")))
 		return refuse(handshake, 426, "Sec-WebSocket-Version is not 13");
@@ -104,42 +83,56 @@ static bool choose_subprotocol(struct handshake *handshake, const struct head *h
 
 /* ---- compression ---- */
 
-static struct str trim(struct str text)
+/* 8 to 15 without leading zeroes, in quotes or not. */
+static bool is_window_bits(struct str text)
 {
-	while (text.len && text.ptr[0] == ' ')
-		text = str_from(text, 1);
-	while (text.len && text.ptr[text.len - 1] == ' ')
-		text.len--;
-	return text;
-}
+	static const char *const bits[] = {"8", "9", "10", "11", "12", "13", "14", "15"};
 
-/* The parameters that the library can keep to; client_max_window_bits asks for nothing (RFC 7692 7.1.2.2). */
-static bool is_parameter(struct str parameter)
-{
-	static const char *const known[] = {"server_no_context_takeover", "client_no_context_takeover",
-					    "client_max_window_bits"};
-	struct str name = trim(str_split(&parameter, '='));
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (str_eq(name, str_of(known[i])))
-			return !parameter.ptr || i == 2;
+	if (text.len > 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
+		text = str_make(text.ptr + 1, text.len - 2);
+	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
+		if (str_eq(text, str_of(bits[i])))
+			return true;
 	return false;
 }
 
+/* The parameters that can be kept to (RFC 7692 7.1); client_max_window_bits asks for nothing (7.1.2.2). Its bit; 0: it
+ * is none, or its value is wrong. */
+static unsigned parameter_bit(struct str parameter)
+{
+	enum { WINDOW_BITS = 2 };
+	static const char *const known[] = {"server_no_context_takeover", "client_no_context_takeover",
+					    "client_max_window_bits"};
+	struct str name = str_trim(str_split(&parameter, '='));
+
+	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (str_eq(name, str_of(known[i])))
+			return !parameter.ptr || (i == WINDOW_BITS && is_window_bits(str_trim(parameter))) ? 1U << i
+													   : 0;
+	return 0;
+}
+
+/* RFC 7692 7: a name twice, or what is not known, declines the offer. */
 static bool can_be_kept(struct str offer)
 {
-	if (!str_eq(trim(str_split(&offer, ';')), STR("permessage-deflate")))
+	unsigned seen = 0;
+
+	if (!str_eq(str_trim(str_split(&offer, ';')), STR("permessage-deflate")))
 		return false;
-	while (offer.ptr)
-		if (!is_parameter(str_split(&offer, ';')))
+	while (offer.ptr) {
+		unsigned bit = parameter_bit(str_split(&offer, ';'));
+
+		if (!bit || seen & bit)
 			return false;
+		seen |= bit;
+	}
 	return true;
 }
 
 static bool asks_for(struct str offer, struct str parameter)
 {
 	while (offer.ptr)
-		if (str_eq(trim(str_split(&offer, ';')), parameter))
+		if (str_eq(str_trim(str_split(&offer, ';')), parameter))
 			return true;
 	return false;
 }
@@ -163,7 +156,7 @@ void handshake_judge(struct handshake *handshake, const struct head *head, const
 		     struct arena *arena)
 {
 	*handshake = (struct handshake){0};
-	if (!judge_request(handshake, head, config, arena) || !judge_origin(handshake, head, config) ||
+	if (!judge_request(handshake, head, config) || !judge_origin(handshake, head, config) ||
 	    !choose_subprotocol(handshake, head, arena))
 		return;
 	choose_deflate(handshake, head, arena);
@@ -184,30 +177,10 @@ void handshake_add_request(struct strbuf *out, const struct handshake *handshake
 	STRBUF_LIT(out, "\r\n");
 }
 
-static const char *phrase_of(unsigned status)
-{
-	switch (status) {
-	case 403:
-		return "Forbidden";
-	case 404:
-		return "Not Found";
-	case 408:
-		return "Request Timeout";
-	case 426:
-		return "Upgrade Required";
-	case 431:
-		return "Request Header Fields Too Large";
-	case 503:
-		return "Service Unavailable";
-	default:
-		return "Bad Request";
-	}
-}
-
 void handshake_add_refusal(struct strbuf *out, const struct refusal *refusal)
 {
 	strbuf_addf(out, "HTTP/1.1 %u %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n",
-		    refusal->status, phrase_of(refusal->status), strlen(refusal->why));
+		    refusal->status, http_status_str((enum http_status)refusal->status), strlen(refusal->why));
 	if (refusal->status == 426)
 		STRBUF_LIT(out, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
 	strbuf_addf(out, "\r\n%s", refusal->why);

@@ -14,6 +14,12 @@ static void earlier(int64_t *due_us, int64_t since_us, int64_t span_us)
 		*due_us = since_us + span_us;
 }
 
+/* TS-0020 6.5: a connection is not closed while an answer is due on it, whichever way. */
+static bool is_unused(const struct session *session)
+{
+	return session_is_idle(session) && list_empty(&session->errands);
+}
+
 /* When there is next something to judge. */
 static int64_t next_deadline(const struct session *session)
 {
@@ -27,7 +33,8 @@ static int64_t next_deadline(const struct session *session)
 		return due_us;
 	earlier(&due_us, session->message_since_us, us(config->body_timeout_ms));
 	earlier(&due_us, session->pinged_us ? session->pinged_us : session->heard_us, us(settings->ping_ms));
-	earlier(&due_us, session->used_us, us(settings->idle_ms));
+	if (is_unused(session))
+		earlier(&due_us, session->used_us, us(settings->idle_ms));
 	return due_us;
 }
 
@@ -49,8 +56,6 @@ const char *patience_fault(const struct session *session)
 	const struct binding_config *config = &session->state->config;
 	const struct websocket_settings *settings = &session->state->settings;
 
-	if (session->out_bytes > settings->max_backlog)
-		return "too much is waiting for the client to read it";
 	if (is_over(session, session->closing_since_us, CLOSE_US))
 		return "no close frame in time";
 	if (is_over(session, session->full_since_us, us(config->body_timeout_ms)))
@@ -72,6 +77,6 @@ void patience_judge(struct session *session)
 		session->pinged_us = session_now_us(session);
 		session->stream.pings = session->stream.wants_to_write = true;
 	}
-	if (is_over(session, session->used_us, us(settings->idle_ms)))
+	if (is_unused(session) && is_over(session, session->used_us, us(settings->idle_ms)))
 		stream_close(&session->stream, CLOSE_NORMAL, "nothing was asked for a long time");
 }

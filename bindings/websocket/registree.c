@@ -7,10 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A registration and the connection of its entity. */
+struct bond {
+	struct map_node node; /* in state->by_registration */
+	struct list of_session;
+	struct session *session;
+	uint64_t registration;
+};
+
 /* A hop on its way over a connection. */
 struct errand {
 	struct map_node node; /* in state->errands, while its answer may come */
 	struct list of_session;
+	struct list parked; /* it is not sent yet */
+	bool is_sent;
 	struct list failed; /* in state->failed: done is to be called */
 	struct timer timer;
 	struct hop *hop;
@@ -24,14 +34,38 @@ struct session *registree_session(const struct binding_state *state, uint64_t re
 {
 	struct map_node *node = map_first(&state->by_registration, registration);
 
-	return node && registration ? container_of(node, struct session, by_registration) : NULL;
+	return node ? container_of(node, struct bond, node)->session : NULL;
 }
 
-static void unbind(struct session *session)
+static void unbind(struct bond *bond)
 {
-	if (session->registration)
-		map_remove(&session->state->by_registration, &session->by_registration);
-	session->registration = 0;
+	map_remove(&bond->session->state->by_registration, &bond->node);
+	list_remove(&bond->of_session);
+	free(bond);
+}
+
+static void bind_to(struct session *session, uint64_t registration)
+{
+	struct bond *bond = xzalloc(sizeof(*bond));
+
+	bond->session = session;
+	bond->registration = registration;
+	list_push(&session->bonds, &bond->of_session);
+	map_add(&session->state->by_registration, &bond->node, registration);
+	session->is_superseded = false;
+}
+
+/* Registrations go without a word. Two bonds are looked at for each new one, so that those to nothing do not grow. */
+static void look_over(struct session *session)
+{
+	for (int i = 0; i < 2 && !list_empty(&session->bonds); i++) {
+		struct bond *bond = container_of(session->bonds.next, struct bond, of_session);
+
+		list_remove(&bond->of_session);
+		list_push(&session->bonds, &bond->of_session);
+		if (!cse_is_registered(session->state->cse, bond->registration))
+			unbind(bond);
+	}
 }
 
 static void take_name(struct session *session, struct str name)
@@ -45,6 +79,16 @@ void registree_take_hint(struct session *session, struct str name)
 {
 	if (str_is_utf8(name))
 		take_name(session, name);
+}
+
+const char *registree_name(struct session *session)
+{
+	if (session->named && !cse_is_registered(session->state->cse, session->named)) {
+		free(session->entity);
+		session->entity = NULL;
+		session->named = 0;
+	}
+	return session->entity;
 }
 
 /* ---- hops that fail ---- */
@@ -82,17 +126,23 @@ static void take_off(struct errand *errand)
 {
 	struct binding_state *state = errand->session->state;
 
-	map_remove(&state->errands, &errand->node);
+	if (errand->is_sent)
+		map_remove(&state->errands, &errand->node);
+	list_remove(&errand->parked);
 	list_remove(&errand->of_session);
 	loop_timer_cancel(state->loop, &errand->timer);
+	session_touch(errand->session); /* it may be idle now */
 	errand->session = NULL;
 }
 
-static void cut(struct session *session)
+/* What is for a registration, or for any (0), cannot be answered over this connection any more. */
+static void cut(struct session *session, uint64_t registration)
 {
-	while (!list_empty(&session->errands)) {
-		struct errand *errand = container_of(session->errands.next, struct errand, of_session);
+	list_each (item, &session->errands) {
+		struct errand *errand = container_of(item, struct errand, of_session);
 
+		if (registration && errand->hop->registration != registration)
+			continue;
 		take_off(errand);
 		errand->was_cut = true;
 		fail_later(session->state, errand, "the connection ended before the answer");
@@ -101,41 +151,53 @@ static void cut(struct session *session)
 
 void registree_leave(struct session *session)
 {
-	unbind(session);
-	free(session->entity);
-	session->entity = NULL;
-	cut(session);
+	while (!list_empty(&session->bonds))
+		unbind(container_of(session->bonds.next, struct bond, of_session));
+	cut(session, 0);
 }
 
 /* ---- whose it becomes ---- */
 
-/* An AE that has registered anew is who the connection is for, whoever it was before. */
-static bool makes_it_theirs(const struct session *session, const struct request *req, struct str entity)
+static bool registers(const struct request *req)
 {
-	return !session->registration || (req->op == OP_CREATE && req->type && req->type->flags & REGISTRATION) ||
-	       str_eq(str_of(session->entity), entity);
+	return req->op == OP_CREATE && req->type && req->type->flags & REGISTRATION;
+}
+
+/* What is to be answered over the older one still is. */
+static void leave(struct session *older, uint64_t registration)
+{
+	struct bond *bond = container_of(map_first(&older->state->by_registration, registration), struct bond, node);
+
+	cut(older, registration);
+	unbind(bond);
+	older->is_superseded = list_empty(&older->bonds);
+	session_touch(older);
+}
+
+static bool is_ending(const struct session *session)
+{
+	return session->stream.close_code != CLOSE_NONE || session->stream.phase != STREAM_OPEN;
 }
 
 void registree_learn(struct session *session, struct request *req)
 {
 	struct binding_state *state = session->state;
 	struct str entity = {0};
-	uint64_t registration = cse_registration(req, &entity);
-	struct session *other;
+	uint64_t registration = is_ending(session) ? 0 : cse_registration(req, &entity);
+	struct session *other = registration ? registree_session(state, registration) : NULL;
 
-	if (!registration || registration == session->registration || !makes_it_theirs(session, req, entity))
+	if (!registration || other == session || (other && other->number > session->number))
 		return;
-	other = registree_session(state, registration);
-	if (other) {
-		unbind(other);
-		cut(other);
-		session_end(other, CLOSE_NORMAL, "the entity has opened another connection");
+	if (other)
+		leave(other, registration);
+	look_over(session);
+	bind_to(session, registration);
+	registree_name(session);
+	if (!session->named || registers(req)) {
+		take_name(session, entity);
+		session->named = registration;
 	}
-	unbind(session);
-	session->registration = registration;
-	map_add(&state->by_registration, &session->by_registration, registration);
-	take_name(session, entity);
-	log_event(cse_log(state->cse), LOG_DEBUG, "websocket bound", "entity=%s", session->entity);
+	log_event(cse_log(state->cse), LOG_DEBUG, "websocket bound", "entity=%.*s", STR_ARG(entity));
 	cse_reached(state->cse, registration);
 }
 
@@ -196,25 +258,53 @@ static const char *no_connection(const struct hop *hop)
 				 : "a WebSocket is opened by the registree, and there is none at this URL";
 }
 
+static void send_now(struct errand *errand)
+{
+	struct session *session = errand->session;
+	struct binding_state *state = session->state;
+	const char *why = post(session, errand->hop);
+
+	if (why) {
+		take_off(errand);
+		fail_later(state, errand, why);
+		return;
+	}
+	errand->is_sent = true;
+	map_add(&state->errands, &errand->node, errand_hash(session, errand->hop->param[PARAM_requestIdentifier]));
+}
+
+void registree_go_on(struct session *session)
+{
+	while (!list_empty(&session->parked) && !session_is_backed_up(session)) {
+		struct errand *errand = container_of(session->parked.next, struct errand, parked);
+
+		list_remove(&errand->parked);
+		send_now(errand);
+	}
+}
+
 void registree_send(struct binding_state *state, struct hop *hop)
 {
 	struct session *session = registree_session(state, hop->registration);
 	struct errand *errand = xzalloc(sizeof(*errand));
-	const char *why = session ? post(session, hop) : no_connection(hop);
 
 	errand->hop = hop;
 	errand->timer.fire = too_late;
 	list_init(&errand->of_session);
+	list_init(&errand->parked);
 	list_init(&errand->failed);
 	hop->of_binding = errand;
-	if (why) {
-		fail_later(state, errand, why);
+	if (!session) {
+		fail_later(state, errand, no_connection(hop));
 		return;
 	}
 	errand->session = session;
 	list_push(&session->errands, &errand->of_session);
-	map_add(&state->errands, &errand->node, errand_hash(session, hop->param[PARAM_requestIdentifier]));
 	loop_timer_set(state->loop, &errand->timer, hop->timeout_us);
+	if (session_is_backed_up(session) || !list_empty(&session->parked))
+		list_push(&session->parked, &errand->parked);
+	else
+		send_now(errand);
 }
 
 void registree_cancel(struct binding_state *state, struct hop *hop)

@@ -17,6 +17,7 @@
 enum {
 	KEPT_MESSAGE_BYTES = 64 * 1024, /* larger memory is not kept */
 	WRITES_PER_ROUND = 16,
+	HELD_PER_ROUND = 32, /* requests taken, so that other connections get their turn */
 };
 
 int64_t session_now_us(const struct session *session)
@@ -104,12 +105,6 @@ static void writable(struct stream *stream)
 
 /* ---- requests ---- */
 
-static void let_go(struct session *session)
-{
-	if (is_closed(session) && session->in_work == 0)
-		list_push(&session->state->dead, &session->link);
-}
-
 static void post_response(struct session *session, const struct request *req)
 {
 	struct binding_state *state = session->state;
@@ -126,13 +121,11 @@ static void answered(struct request *req, void *arg)
 	struct binding_state *state = session->state;
 
 	session->in_work--;
-	if (is_closed(session)) {
-		let_go(session);
-	} else {
+	session_touch(session);
+	if (!is_closed(session)) {
 		registree_learn(session, req);
 		if (!req->answer.is_unwanted)
 			post_response(session, req);
-		session_touch(session);
 	}
 	request_release(req);
 	websocket_request_ended(state);
@@ -141,10 +134,12 @@ static void answered(struct request *req, void *arg)
 /* A client that has registered need not say who it is, over a connection of its own. */
 static void submit(struct session *session, struct request *req)
 {
+	const char *entity = request_has(req, PARAM_from) ? NULL : registree_name(session);
+
 	req->binding = "websocket";
 	req->peer = session->peer;
-	if (!request_has(req, PARAM_from) && session->entity)
-		request_set(req, PARAM_from, arena_copy(&req->arena, str_of(session->entity)));
+	if (entity)
+		request_set(req, PARAM_from, arena_copy(&req->arena, str_of(entity)));
 	session->in_work++;
 	session->state->waiting_count++;
 	cse_submit(session->state->cse, req, answered, session);
@@ -185,6 +180,15 @@ static void take_nonsense(struct session *session, struct request *req, const st
 	submit(session, req);
 }
 
+static enum primitive_kind decode(const struct session *session, struct str bytes, struct arena *arena,
+				  struct value *root, struct decode_error *error)
+{
+	const struct binding_state *state = session->state;
+
+	return primitive_decode(state->config.schema, session->subprotocol->codec, bytes, cse_decode_limits(state->cse),
+				arena, root, error);
+}
+
 static void take_message(struct session *session, struct str bytes)
 {
 	struct binding_state *state = session->state;
@@ -194,8 +198,7 @@ static void take_message(struct session *session, struct str bytes)
 	struct value root = {0};
 
 	arena_reset(&state->reading);
-	switch (primitive_decode(state->config.schema, session->subprotocol->codec, arena_copy(arena, bytes),
-				 cse_decode_limits(state->cse), arena, &root, &error)) {
+	switch (decode(session, arena_copy(arena, bytes), arena, &root, &error)) {
 	case PRIMITIVE_REQUEST:
 		take_request(session, req, root);
 		return;
@@ -213,27 +216,41 @@ static void take_message(struct session *session, struct str bytes)
 
 static bool is_full(const struct session *session)
 {
-	return session->in_work >= session->state->settings.max_requests;
+	return session->in_work >= session->state->settings.max_requests || session_is_backed_up(session);
 }
 
+/* So that reading goes on: a request in work may wait for an answer of this client's. Compressed messages are inflated
+ * in their order, so it is texts that are held. */
 static void hold(struct session *session, struct str bytes)
 {
 	struct parcel *parcel = parcel_create();
 
 	strbuf_add_str(&parcel->bytes, bytes);
-	session->held_bytes += parcel->bytes.len;
+	session->held_bytes += parcel->bytes.cap;
 	list_push(&session->held, &parcel->link);
-	if (session->held_bytes > session->state->config.max_body)
-		stream_close(&session->stream, CLOSE_POLICY, "too many requests at once");
+}
+
+/* false: it is no response. */
+static bool take_response(struct session *session, struct str bytes)
+{
+	struct arena *arena = &session->state->reading;
+	struct decode_error error;
+	struct value root = {0};
+
+	arena_reset(arena);
+	if (decode(session, bytes, arena, &root, &error) != PRIMITIVE_RESPONSE)
+		return false;
+	registree_answered(session, root);
+	return true;
 }
 
 static void take_held(struct session *session)
 {
-	while (!list_empty(&session->held) && !is_full(session)) {
+	for (int i = 0; i < HELD_PER_ROUND && !list_empty(&session->held) && !is_full(session); i++) {
 		struct parcel *parcel = container_of(session->held.next, struct parcel, link);
 
 		list_remove(&parcel->link);
-		session->held_bytes -= parcel->bytes.len;
+		session->held_bytes -= parcel->bytes.cap;
 		take_message(session, str_from(strbuf_str(&parcel->bytes), STREAM_ROOM));
 		parcel_destroy(parcel);
 	}
@@ -258,15 +275,16 @@ static bool inflate_message(struct session *session, struct str *bytes)
 static void end_message(struct session *session, struct str bytes, bool is_binary)
 {
 	session->is_in_message = false;
+	session->message_since_us = 0;
 	session->used_us = session->heard_us;
 	if (session->is_message_deflated && !inflate_message(session, &bytes))
 		return;
 	if (!is_binary && !str_is_utf8(bytes))
 		stream_close(&session->stream, CLOSE_INVALID_DATA, "the text is malformed UTF-8");
-	else if (is_full(session) || !list_empty(&session->held))
-		hold(session, bytes);
-	else
+	else if (!is_full(session) && list_empty(&session->held))
 		take_message(session, bytes);
+	else if (!take_response(session, bytes))
+		hold(session, bytes);
 }
 
 static void begin_message(struct session *session, const struct stream_piece *piece)
@@ -307,7 +325,8 @@ static void received(struct stream *stream, const struct stream_piece *piece)
 
 /* ---- the end ---- */
 
-/* The descriptor is closed, so the loop has lost it already; its events of this round are dropped here. */
+/* The descriptor is closed, so the loop has lost it already; its events of this round are dropped here. What was asked
+ * before is performed. */
 static void ended(struct stream *stream)
 {
 	struct session *session = container_of(stream, struct session, stream);
@@ -319,14 +338,13 @@ static void ended(struct stream *stream)
 	loop_unwatch(state->loop, &session->watch);
 	loop_timer_cancel(state->loop, &session->timer);
 	list_remove(&session->link);
-	list_remove(&session->touched);
 	registree_leave(session);
 	destroy_all(&session->out);
-	destroy_all(&session->held);
+	session->out_bytes = 0;
 	strbuf_finish(&session->message);
 	state->deflating_count -= session->deflation != NULL;
 	deflation_destroy(session->deflation);
-	let_go(session);
+	session_touch(session);
 	websocket_connection_closed(state);
 }
 
@@ -343,14 +361,14 @@ void session_kill(struct session *session)
 	stream_kill(&session->stream);
 }
 
-static bool is_idle(const struct session *session)
+bool session_is_idle(const struct session *session)
 {
 	return session->in_work == 0 && list_empty(&session->held);
 }
 
 void session_drain(struct session *session)
 {
-	if (is_idle(session))
+	if (session_is_idle(session))
 		session_end(session, CLOSE_GOING_AWAY, "the CSE stops");
 }
 
@@ -402,7 +420,7 @@ static void write_out(struct session *session)
 
 static uint32_t wanted_events(const struct session *session)
 {
-	bool reads = session->stream.phase != STREAM_OPEN || (!is_full(session) && list_empty(&session->held));
+	bool reads = session->stream.phase != STREAM_OPEN || session->held_bytes < session->state->config.max_body;
 
 	return (reads ? EPOLLIN : 0) | (session->stream.wants_to_write ? EPOLLOUT : 0);
 }
@@ -431,6 +449,27 @@ static void settle(struct session *session)
 	patience_arm(session);
 }
 
+/* What had to wait and need not any more is gone on with in the next round. */
+static void go_on_later(struct session *session)
+{
+	if ((!list_empty(&session->held) && !is_full(session)) ||
+	    (!list_empty(&session->parked) && !session_is_backed_up(session)))
+		loop_timer_set(session->state->loop, &session->timer, 0);
+}
+
+static void look_at_closed(struct session *session)
+{
+	if (session->state->is_closed)
+		destroy_all(&session->held);
+	take_held(session);
+	if (session->in_work || !list_empty(&session->held) || !list_empty(&session->touched)) {
+		go_on_later(session);
+		return;
+	}
+	loop_timer_cancel(session->state->loop, &session->timer);
+	list_push(&session->state->dead, &session->link);
+}
+
 /* While the CSE is asked for more, the touched connection stays off the list, and is put on it again by the answers. */
 void session_look(struct list *in_touched)
 {
@@ -438,9 +477,16 @@ void session_look(struct list *in_touched)
 	const char *fault;
 
 	list_remove(&session->touched);
+	if (is_closed(session)) {
+		look_at_closed(session);
+		return;
+	}
 	take_held(session);
+	registree_go_on(session);
 	if (session->state->is_draining)
 		session_drain(session);
+	else if (session->is_superseded && session_is_idle(session))
+		session_end(session, CLOSE_NORMAL, "the entity has opened another connection");
 	patience_judge(session);
 	write_out(session);
 	if (is_closed(session))
@@ -450,10 +496,12 @@ void session_look(struct list *in_touched)
 		stream_close(&session->stream, CLOSE_POLICY, fault);
 		log_event(cse_log(session->state->cse), LOG_INFO, "websocket cut", "entity=%s why=\"%s\"",
 			  session->entity ? session->entity : "-", fault);
+		destroy_all(&session->held);
 		stream_kill(&session->stream);
 		return;
 	}
 	settle(session);
+	go_on_later(session);
 }
 
 /* ---- the beginning ---- */
@@ -465,6 +513,7 @@ static struct session *create(struct binding_state *state, int fd, const struct 
 	struct session *session = xzalloc(sizeof(*session));
 
 	session->state = state;
+	session->number = ++state->last_number;
 	session->watch = (struct loop_fd){.ready = ready, .fd = fd};
 	session->peer = *peer;
 	session->subprotocol = handshake->subprotocol;
@@ -478,7 +527,9 @@ static struct session *create(struct binding_state *state, int fd, const struct 
 	list_init(&session->touched);
 	list_init(&session->held);
 	list_init(&session->out);
+	list_init(&session->bonds);
 	list_init(&session->errands);
+	list_init(&session->parked);
 	return session;
 }
 
@@ -524,5 +575,6 @@ void session_free(struct list *in_dead)
 	struct session *session = container_of(in_dead, struct session, link);
 
 	list_remove(&session->link);
+	free(session->entity);
 	free(session);
 }

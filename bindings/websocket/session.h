@@ -24,7 +24,7 @@ struct session {
 	struct deflation *deflation; /* NULL: messages are not compressed */
 	struct strbuf message;	     /* what has come of one */
 	bool is_in_message, is_message_deflated;
-	struct list held; /* messages that wait for one of its requests to be answered */
+	struct list held; /* requests that wait for others to be answered, or for the client to read */
 	size_t held_bytes;
 	unsigned in_work; /* requests the CSE has not answered */
 
@@ -32,10 +32,13 @@ struct session {
 	size_t out_bytes;
 
 	/* registree.c */
-	struct map_node by_registration; /* while registration is not 0 */
-	uint64_t registration;		 /* whose it is; 0: nobody's yet */
-	char *entity;			 /* From of requests that have none; NULL: unknown */
+	uint64_t number;
+	struct list bonds;  /* to the registrations that it is the connection of */
+	char *entity;	    /* From of requests that have none; NULL: unknown */
+	uint64_t named;	    /* the registration whose name that is; 0: the handshake's word */
+	bool is_superseded; /* what it was for has gone to a newer one */
 	struct list errands;
+	struct list parked; /* those that wait for the client to read */
 
 	/* monotonic; 0: not so */
 	int64_t heard_us, used_us;
@@ -50,6 +53,8 @@ void session_open(struct binding_state *state, int fd, const struct peer *peer, 
 void session_end(struct session *session, enum close_code code, const char *why);
 /* Not from within anything of its own. */
 void session_kill(struct session *session);
+/* Its requests are answered. */
+bool session_is_idle(const struct session *session);
 /* It ends when its requests are answered. */
 void session_drain(struct session *session);
 /* It has something to do by the end of the round. */
@@ -65,6 +70,12 @@ void parcel_post(struct session *session, struct parcel *parcel);
 void parcel_destroy(struct parcel *parcel);
 
 int64_t session_now_us(const struct session *session);
+
+/* Does so much wait for the client to read it that nothing more is made for it? */
+static inline bool session_is_backed_up(const struct session *session)
+{
+	return session->out_bytes > session->state->settings.max_backlog;
+}
 
 /* Is more taken from the client now? */
 static inline bool session_is_reading(const struct session *session)

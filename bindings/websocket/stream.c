@@ -11,6 +11,7 @@ enum {
 	SEND_BYTES = 64 * 1024,	   /* written at once */
 	SERVICE_BYTES = 16 * 1024, /* shared by all */
 	READ_FAILED = -1,	   /* what the library takes for the end of a connection */
+	READ_NOTHING = -4,	   /* and for no end: there may be more later */
 	RSV1 = 0x40,
 };
 
@@ -34,6 +35,7 @@ int __wrap_lws_ssl_capable_read(struct lws *wsi, unsigned char *bytes, int room)
 {
 	struct stream *stream = lws_get_opaque_user_data(wsi);
 	enum close_code code;
+	size_t counting;
 	int len;
 
 	if (!stream)
@@ -43,9 +45,10 @@ int __wrap_lws_ssl_capable_read(struct lws *wsi, unsigned char *bytes, int room)
 	len = stream->early.len ? read_early(stream, bytes, room) : __real_lws_ssl_capable_read(wsi, bytes, room);
 	if (len <= 0)
 		return len;
-	code = frames_scan(&stream->frames, str_make((const char *)bytes, (size_t)len));
+	counting = (size_t)len;
+	code = frames_scan(&stream->frames, (char *)bytes, &counting);
 	if (code == CLOSE_NONE)
-		return len;
+		return counting ? (int)counting : READ_NOTHING;
 	stream->close_code = code;
 	stream->close_why = stream->frames.why;
 	lws_close_reason(wsi, (enum lws_close_status)code, NULL, 0);
@@ -81,14 +84,20 @@ static void add_reason(const struct stream *stream, struct lws *wsi)
 
 static int writable(struct stream *stream, struct lws *wsi)
 {
-	unsigned char ping[LWS_PRE];
+	unsigned char control[LWS_PRE + CONTROL_MAX];
 
 	stream->was_writable = true;
 	stream->wants_to_write = false;
 	if (stream->pings) {
 		stream->pings = false;
-		lws_write(wsi, ping + LWS_PRE, 0, LWS_WRITE_PING);
+		lws_write(wsi, control + LWS_PRE, 0, LWS_WRITE_PING);
 	}
+	if (stream->frames.had_ping && !lws_partial_buffered(wsi)) {
+		stream->frames.had_ping = false;
+		memcpy(control + LWS_PRE, stream->frames.ping, stream->frames.ping_len);
+		lws_write(wsi, control + LWS_PRE, stream->frames.ping_len, LWS_WRITE_PONG);
+	}
+	stream->wants_to_write = stream->frames.had_ping || lws_partial_buffered(wsi);
 	stream->hooks->writable(stream);
 	if (stream->wants_to_write || stream->close_code == CLOSE_NONE || lws_partial_buffered(wsi))
 		return 0;
@@ -226,8 +235,8 @@ void stream_read(struct stream *stream)
 		stream->hooks->ended(stream);
 		return;
 	}
-	stream->wants_to_write |= stream->frames.had_control || stream->phase == STREAM_CLOSING;
-	stream->frames.had_control = false;
+	stream->wants_to_write |=
+		stream->frames.had_ping || stream->frames.has_closed || stream->phase == STREAM_CLOSING;
 }
 
 /* A pong, a rest of what was written before and pieces of compressed messages go out first, and the library calls back
@@ -243,10 +252,13 @@ void stream_write(struct stream *stream)
 	}
 	if (closes)
 		stream->phase = STREAM_CLOSED;
-	if (stream->phase == STREAM_CLOSED)
-		stream->wants_to_write = lws_partial_buffered(stream->wsi);
-	else if (!stream->was_writable)
-		stream->wants_to_write = true;
+	if (stream->phase != STREAM_CLOSED) {
+		stream->wants_to_write |= !stream->was_writable;
+		return;
+	}
+	stream->wants_to_write = lws_partial_buffered(stream->wsi);
+	if (stream->frames.has_closed && !stream->wants_to_write)
+		stream_kill(stream); /* RFC 6455 7.1.1: both have sent a close frame */
 }
 
 int stream_open(struct stream *stream, struct library *library, int fd, struct str request, struct str early)

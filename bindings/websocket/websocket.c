@@ -50,7 +50,8 @@ void websocket_receive(struct binding_state *state, int fd, const struct peer *p
 		guest_refuse(state, fd, &handshake.refusal);
 		return;
 	}
-	if (state->deflating_count >= state->settings.max_deflating)
+	/* What came with the handshake is of a client that could not know whether compression is agreed on. */
+	if (state->deflating_count >= state->settings.max_deflating || bytes.len > parsed)
 		handshake.deflate = (struct str){0};
 	seen = peer_of(state, peer, &head);
 	session_open(state, fd, &seen, &handshake, str_from(bytes, parsed));
@@ -68,27 +69,25 @@ static void accepted(struct listener *listener, int fd, const struct peer *peer)
 
 /* ---- rounds ---- */
 
-static void free_dead(struct binding_state *state)
+/* What is touched meanwhile is looked at as well: a request may be answered at once. */
+static void look_at_touched(struct binding_state *state)
 {
+	while (!list_empty(&state->touched))
+		session_look(state->touched.next);
 	while (!list_empty(&state->dead))
 		session_free(state->dead.next);
 }
 
-/* What is touched meanwhile is looked at as well: a request may be answered at once. */
 static void end_of_round(struct loop_hook *hook)
 {
-	struct binding_state *state = container_of(hook, struct binding_state, end_of_round);
-
-	while (!list_empty(&state->touched))
-		session_look(state->touched.next);
-	free_dead(state);
+	look_at_touched(container_of(hook, struct binding_state, end_of_round));
 }
 
 /* ---- the end ---- */
 
 static void finish(struct binding_state *state)
 {
-	free_dead(state);
+	look_at_touched(state);
 	loop_timer_cancel(state->loop, &state->drain);
 	loop_remove_hook(state->loop, &state->end_of_round);
 	registree_finish(state);

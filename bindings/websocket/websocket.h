@@ -32,7 +32,8 @@ struct binding_state {
 	struct list dead;	/* freed at the end of the round */
 	struct loop_hook end_of_round;
 
-	struct map by_registration; /* connections that an entity has; key of its registration */
+	uint64_t last_number;	    /* of a connection; a newer one has a higher one */
+	struct map by_registration; /* connections that entities have; key of the registration */
 	struct map errands;	    /* hops on their way, by connection and request identifier */
 	struct list failed;	    /* errands whose hops end without an answer */
 	struct timer failing;

@@ -20,15 +20,20 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+struct str str_trim(struct str s)
+{
+	while (s.len && is_blank(s.ptr[0]))
+		s = str_from(s, 1);
+	while (s.len && is_blank(s.ptr[s.len - 1]))
+		s.len--;
+	return s;
+}
+
 struct str str_next_item(struct str *rest)
 {
 	while (rest->ptr) {
-		struct str item = str_split(rest, ',');
+		struct str item = str_trim(str_split(rest, ','));
 
-		while (item.len && is_blank(item.ptr[0]))
-			item = str_from(item, 1);
-		while (item.len && is_blank(item.ptr[item.len - 1]))
-			item.len--;
 		if (item.len)
 			return item;
 	}

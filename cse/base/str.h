@@ -46,6 +46,8 @@ static inline struct str str_from(struct str s, size_t n)
 /* Takes the part of *rest up to sep (or all of it) and moves *rest behind sep; an exhausted rest has ptr NULL. */
 struct str str_split(struct str *rest, char sep);
 
+/* Without the blanks and tabs around it. */
+struct str str_trim(struct str s);
 /* The next item of a comma separated list, without the blanks around it; empty ones are passed over. ptr NULL: no more.
  */
 struct str str_next_item(struct str *rest);

@@ -125,6 +125,8 @@ void cse_hand_over(struct cse *cse, struct str protocol, int fd, const struct pe
  * arena of the request: its originator's, or that which it has made. 0: it was refused, or its originator is not
  * registered here. Keys are never given twice. */
 uint64_t cse_registration(struct request *req, struct str *entity);
+/* Does this registration still exist? */
+bool cse_is_registered(const struct cse *cse, uint64_t registration);
 /* The entity of a registration can be reached now: what could not be delivered to it is sent at once. */
 void cse_reached(struct cse *cse, uint64_t registration);
 

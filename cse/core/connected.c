@@ -41,6 +41,11 @@ uint64_t cse_registration(struct request *req, struct str *entity)
 	return resource->key;
 }
 
+bool cse_is_registered(const struct cse *cse, uint64_t registration)
+{
+	return tree_by_key(&cse->tree, registration) != NULL;
+}
+
 void cse_reached(struct cse *cse, uint64_t registration)
 {
 	notifier_reached(&cse->notifier, registration);

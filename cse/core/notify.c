@@ -76,6 +76,17 @@ static void forwarded(struct inquiry *inquiry)
 		dispatch_end(req, RSC_OK);
 }
 
+/* TS-0001 7.1.7: an AE's identifier is made unique by its AE-ID-Stem and a slash, that of another CSE goes on as it is.
+ * req->from of what is registered elsewhere has a slash. */
+static struct str forwarded_identifier(struct request *req)
+{
+	struct str own = req->param[PARAM_requestIdentifier];
+
+	if (!req->from.len || memchr(req->from.ptr, '/', req->from.len))
+		return own;
+	return arena_printf(&req->arena, "%.*s/%.*s", STR_ARG(req->from), STR_ARG(own));
+}
+
 enum rsc notify_forward(struct request *req)
 {
 	struct inquiry *inquiry = inquiry_create(req, 1, forwarded);
@@ -84,7 +95,7 @@ enum rsc notify_forward(struct request *req)
 	out->target = arena_copy(&req->arena, req->target.resource->id);
 	out->op = OP_NOTIFY;
 	out->from = req->param[PARAM_from];
-	out->identifier = req->param[PARAM_requestIdentifier];
+	out->identifier = forwarded_identifier(req);
 	out->content = req->content;
 	out->timeout_us = request_time_left(req, req->cse->config.notify_timeout_s * 1000000);
 	return inquiry_send(inquiry);

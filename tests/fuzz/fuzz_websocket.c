@@ -4,7 +4,8 @@
  * The first byte says what the rest is: bit 0 a handshake and what follows it; else a handshake is made, for the
  * subprotocol of bits 1 and 2, with compression by bit 3, and the rest is frames as they are by bit 4, else messages
  * between bytes 0x1e, which are sent as frames with a mask. The second byte says how it is cut into pieces; 0: not at
- * all. Requests of the CSE are answered. */
+ * all, but for what follows a handshake for compression, which nobody may know to be agreed on before. Requests of the
+ * CSE are answered. */
 #include "bindings/websocket/websocket.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/small_cse.h"
@@ -244,19 +245,16 @@ static void expect_end(const struct server *server)
 	FUZZ_HOLDS(server->state->open_count == 0 && server->state->waiting_count == 0);
 }
 
-static void converse(struct server *server, struct str bytes, size_t size)
+static void converse(struct server *server, struct str bytes, size_t first, size_t size)
 {
 	static const struct peer peer = {.is_direct_loopback = true};
 	struct client client = {0};
-	size_t first = first_piece(bytes);
 	const char *fault;
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
 		fuzz_give_up("socketpair", STR(""), strerror(errno));
 	client.fd = fds[1];
-	if (!size) /* all of it comes with the head */
-		first = bytes.len;
 	binding_websocket.adopt(server->state, fds[0], &peer, str_make(bytes.ptr, first));
 	send_pieces(server, &client, str_from(bytes, first), size);
 	rounds(server, &client, ROUNDS);
@@ -272,6 +270,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str input = str_make((const char *)data + 2, size > 2 ? size - 2 : 0);
 	struct strbuf bytes = {0};
+	bool is_one_piece = size > 1 && !data[1] && (data[0] & IS_RAW_HANDSHAKE || !(data[0] & DEFLATES));
 
 	if (size < 2)
 		return 0;
@@ -281,7 +280,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		add_handshake(&bytes, data[0]);
 		add_input(&bytes, data[0], input);
 	}
-	converse(shared_server(), strbuf_str(&bytes), data[1]);
+	converse(shared_server(), strbuf_str(&bytes), is_one_piece ? bytes.len : first_piece(strbuf_str(&bytes)),
+		 data[1]);
 	strbuf_finish(&bytes);
 	return 0;
 }

@@ -5,7 +5,8 @@ dist_check_SCRIPTS += tests/peers/test_mqtt.py
 TESTS += tests/peers/test_mqtt.py
 endif
 if WITH_WEBSOCKET
-TESTS += tests/peers/test_websocket.py tests/peers/test_websocket_clients.py tests/peers/test_websocket_page.py
+TESTS += tests/peers/test_websocket.py tests/peers/test_websocket_limits.py tests/peers/test_websocket_registree.py
+TESTS += tests/peers/test_websocket_clients.py tests/peers/test_websocket_page.py
 endif
 if WITH_COAP
 if WITH_MQTT
@@ -16,7 +17,8 @@ endif
 endif
 dist_check_SCRIPTS += tests/peers/test_across.py
 EXTRA_DIST += tests/peers/across.js
-dist_check_SCRIPTS += tests/peers/test_websocket.py tests/peers/test_websocket_clients.py tests/peers/test_websocket_page.py
+dist_check_SCRIPTS += tests/peers/test_websocket.py tests/peers/test_websocket_limits.py tests/peers/test_websocket_registree.py
+dist_check_SCRIPTS += tests/peers/test_websocket_clients.py tests/peers/test_websocket_page.py
 EXTRA_DIST += tests/peers/websocket_client.py tests/peers/websocket_stand.py
 
 if WITH_COAP

@@ -1,23 +1,19 @@
 #!/usr/bin/env python3
-"""The WebSocket binding against bytes: what RFC 6455 and TS-0020 ask for, whose a connection is, limits."""
+"""The WebSocket binding against bytes: what RFC 6455, RFC 7692 and TS-0020 ask for."""
 
 import base64
 import hashlib
 import json
 import os
-import socket
 import sys
-import threading
 import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import peers  # noqa: E402
-from websocket_client import BINARY, CLOSE, KEY, PING, PONG, TEXT, Closed, WebSocket, frame, handshake  # noqa: E402
+from websocket_client import BINARY, CLOSE, KEY, PING, PONG, TEXT, Closed, WebSocket, deflate, frame, handshake  # noqa: E402
 from websocket_stand import RETRIEVE, RETRIEVE_BYTES, serve  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from copse_harness import Server, expect, expect_equal, main, rule  # noqa: E402
-from notify_sink import Collector  # noqa: E402
 
 # RFC 6455 4.2.2
 ACCEPT = base64.b64encode(hashlib.sha1((KEY + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
@@ -73,11 +69,15 @@ def _():
             refused(port, 426, "Version", headers=(("Sec-WebSocket-Version", "13"),))
             refused(port, 400, "Key", drop=("Sec-WebSocket-Key",))
             refused(port, 400, "Key", drop=("Sec-WebSocket-Key",), headers=(("Sec-WebSocket-Key", "short"),))
-            refused(port, 404, "at /", path="/elsewhere")
-            refused(port, 426, "Upgrade", drop=("Connection",))
+        refused(server.ws_port, 404, "at /", path="/elsewhere")
+        refused(server.ws_port, 426, "Upgrade", drop=("Connection",))
+        refused(server.ws_port, 426, "Upgrade", version="1.0")
         refused(server.ws_port, 426, "Upgrade", drop=("Upgrade",))
         refused(server.ws_port, 400, "GET", method="POST")
-        refused(server.ws_port, 405, "method", method="BREW")
+        client = refused(server.ws_port, 405, "method", method="BREW")
+        expect(b" 405 Method Not Allowed\r\n" in client.head, client.head)
+        client = refused(server.ws_port, 505, "version", version="3.0")
+        expect(b" 505 HTTP Version Not Supported\r\n" in client.head, client.head)
         refused(server.ws_port, 400, "Host", headers=(("Host", "a"),))
         refused(server.ws_port, 431, "large", headers=(("X-Long", "x" * 20000),))
         with WebSocket(server.ws_port, is_open=False) as client:
@@ -132,10 +132,34 @@ def _():
             expect_equal(json.loads(client.read_message()[1])["rsc"], 2000, "a request behind the handshake")
         with server.client() as client:
             expect_equal(client.get("/cse-in").status, 200, "HTTP")
-    with serve(websocket__upgrade="no") as server:
-        with WebSocket(server.port, is_open=False) as client:
-            client.send(handshake(path="/cse-in", headers=(("X-M2M-Origin", "CAdmin"), ("X-M2M-RI", "1"), ("X-M2M-RVI", "3"))))
-            expect_equal(client.read_head().status, 200, "Upgrade is not looked at")
+    with serve() as server:
+        for headers, drop in (
+            ((("Upgrade", "h2c, WebSocket"),), ("Upgrade",)),
+            ((("Upgrade", "h2c"), ("Upgrade", "websocket")), ("Upgrade",)),
+            ((("Connection", "keep-alive, upgrade"),), ("Connection",)),
+        ):
+            for port in (server.ws_port, server.port):
+                with WebSocket(port, headers=headers, drop=drop) as client:
+                    client.must(2000, **RETRIEVE)
+        for port in (server.ws_port, server.port):
+            with WebSocket(port, path="http://127.0.0.1/") as client:
+                client.must(2000, **RETRIEVE)
+
+
+@rule("a request over HTTP that asks for a WebSocket in passing gets what it asks for")
+def _():
+    asks = (("X-M2M-Origin", "CAdmin"), ("X-M2M-RI", "1"), ("X-M2M-RVI", "3"))
+    for upgrade in ("yes", "no"):
+        with serve(websocket__upgrade=upgrade) as server:
+            for options in ({}, {"version": "1.0"}, {"drop": ("Connection",)}):
+                with WebSocket(server.port, is_open=False) as client:
+                    client.send(handshake(path="/cse-in", headers=asks, **options))
+                    expect_equal(client.read_head().status, 200, options)
+    with serve() as server:
+        for options in ({"version": "1.0"}, {"drop": ("Connection",)}):
+            with WebSocket(server.port, is_open=False) as client:
+                client.send(handshake(headers=asks, **options))
+                expect(client.read_head().status not in (101, 426), options)
     with Server(store_type="memory", settings={"websocket.upgrade": "yes"}) as server:
         with WebSocket(server.port) as client:
             client.must(2000, **RETRIEVE)
@@ -209,6 +233,9 @@ def _():
             (frame(b"x" * 5, TEXT, length=b"\x7f" + b"\x00" * 7 + b"\x05"), 1002),
             (frame(b"", TEXT, length=b"\x7f" + b"\xff" * 8), 1002),
             (frame(b"\x03", CLOSE), 1002),
+            (frame(b"\x13\x88", CLOSE), 1002),
+            (frame(b"\xff\xff", CLOSE), 1002),
+            (frame(b"\x03\xe8\xff", CLOSE), 1007),
             (frame(b'{"op":"\xff"}'), 1007),
             (frame(b'{"op":"\xc3', fin=False) + frame(b'"}', 0), 1007),
         ]
@@ -226,10 +253,30 @@ def _():
 @rule("a close frame is answered with one")
 def _():
     with serve() as server:
-        for payload, code in ((b"", None), (b"\x03\xe8bye", 1000), (b"\x03\xec", 1002)):
+        for payload, code in ((b"", None), (b"\x03\xe8bye", 1000), (b"\x03\xf5", 1000), (b"\x0f\xa0", 4000), (b"\x03\xec", 1002)):
             with server.connect() as client:
                 client.send(frame(payload, CLOSE))
                 client.expect_close(code)
+
+
+@rule("what a client sends before its close frame is done, and what it sends behind it is not")
+def _():
+    with serve() as server, server.connect() as admin:
+        with server.connect() as client:
+            create = [client.write(op=1, to="cse-in", ty=3, pc={"m2m:cnt": {"rn": name}})[1] for name in ("before", "behind")]
+            client.send(frame(create[0]) + frame(b"\x03\xe8", CLOSE) + frame(create[1]))
+            client.expect_close(1000)
+        admin.must(2000, op=2, to="cse-in/before")
+        admin.must(4004, op=2, to="cse-in/behind")
+
+
+@rule("of several pings at once the last one is answered, between whatever they come")
+def _():
+    with serve() as server, server.connect() as client:
+        client.send(frame(b"1", PING) + frame(b"", TEXT, fin=False) + frame(b"2", PING) + frame(RETRIEVE_BYTES, 0) + frame(b"3" * 125, PING))
+        seen = [client.read_message() for _ in range(2)]
+        expect((PONG, b"3" * 125) in seen and any(kind == TEXT for kind, _ in seen), seen)
+        client.must(2000, **RETRIEVE)
 
 
 @rule("a message that is too large ends the connection with 1009, before it is there")
@@ -260,7 +307,9 @@ def _():
             client.send(frame(json.dumps({**{"op": 2, "to": "cse-in", "fr": "CAdmin", "rqi": "q", "rvi": "3"}, **members})))
             answer = json.loads(client.read_message()[1])
             expect_equal(answer["rsc"], 4000, members)
-        client.send(frame('{"rsc":2000,"rqi":"nobody asked"}'))
+        client.send(frame('{"op":2,"to":"cse-in","fr":"CAdmin","rqi":"q","rvi":"3","rsc":null}'))
+        expect_equal(json.loads(client.read_message()[1])["rsc"], 2000, "null counts as absent")
+        client.send(frame('{"rsc":2000,"rqi":"nobody asked","op":null}'))
         client.must(2000, **RETRIEVE)
 
 
@@ -273,11 +322,6 @@ def _():
 
 
 # ---- compression ----
-
-
-def deflate(text):
-    packer = zlib.compressobj(wbits=-15)
-    return (packer.compress(text.encode()) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 @rule("permessage-deflate is taken as offered, for so many connections as are allowed, and a bomb is found")
@@ -295,279 +339,28 @@ def _():
             client.send(frame(deflate('{"op":"' + "x" * (4 << 20) + '"}'), bits=0x40))
             client.expect_close(1009)
             other.must(2000, **RETRIEVE)
-        for wrong in ("permessage-deflate; server_max_window_bits=9", "permessage-deflate; what", "x-webkit-deflate-frame"):
+        for wrong in (
+            "permessage-deflate; server_max_window_bits=9",
+            "permessage-deflate; what",
+            "x-webkit-deflate-frame",
+            "permessage-deflate; client_max_window_bits=7",
+            "permessage-deflate; client_max_window_bits=16",
+            "permessage-deflate; client_max_window_bits=08",
+            "permessage-deflate; client_max_window_bits=",
+            "permessage-deflate; client_max_window_bits; client_max_window_bits=9",
+            "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
+            "permessage-deflate; server_no_context_takeover=1",
+        ):
             with server.connect(headers=(("Sec-WebSocket-Extensions", wrong),)) as client:
                 expect_equal(client.header("Sec-WebSocket-Extensions"), None, wrong)
+        for right in ("permessage-deflate;\tclient_max_window_bits\t=\t10", 'permessage-deflate; client_max_window_bits="15"'):
+            with server.connect(headers=(("Sec-WebSocket-Extensions", right),)) as client:
+                expect_equal(client.header("Sec-WebSocket-Extensions"), "permessage-deflate", right)
         with server.connect(headers=offer) as client:
             expect_equal(client.header("Sec-WebSocket-Extensions"), "permessage-deflate", "there is room again")
-
-
-# ---- requests to the client ----
-
-
-@rule("an entity without a point of access is notified over its connection")
-def _():
-    with serve() as server, server.connect() as device, server.connect() as admin:
-        device.register_subscribed("dev")
-        for number in range(20):
-            admin.instance("cse-in/dev/c", str(number))
-        expect_equal([device.notified_content() for _ in range(20)], [str(i) for i in range(20)], "notifications")
-
-
-@rule("a subscriber is asked over its connection whether it wants the notifications")
-def _():
-    with serve() as server, server.connect() as device, server.connect() as admin:
-        device.register("dev")
-        admin.container("cse-in", "c")
-        identifier = admin.post(op=1, to="cse-in/c", ty=23, pc={"m2m:sub": {"rn": "s", "nu": ["cse-in/dev"]}})
-        verification = device.notification()
-        expect(verification["pc"]["m2m:sgn"]["vrq"] is True, verification)
-        expect_equal(admin.answer(identifier)["rsc"], 2001, "the subscription")
-
-
-@rule("what could not be delivered is kept, and sent when the entity comes back, in order and once")
-def _():
-    with serve(notify__retry_longest="3600") as server, server.connect() as admin:
-        with server.connect() as device:
-            device.register_subscribed("dev")
-        for number in range(5):
-            admin.instance("cse-in/dev/c", str(number))
-        with WebSocket(server.port, origin="Cdev") as device:
-            device.must(2000, op=2, to="cse-in/dev")
-            admin.instance("cse-in/dev/c", "5")
-            expect_equal([device.notified_content() for _ in range(6)], [str(i) for i in range(6)], "notifications")
-            device.must(2000, op=2, to="cse-in/dev")
-            expect(not device.notifications, "one came twice: %s" % device.notifications)
-
-
-@rule("a request that was not answered before the connection ended is sent again over the next")
-def _():
-    with serve(notify__retry_longest="3600") as server, server.connect() as admin:
-        with server.connect() as device:
-            device.register_subscribed("dev")
-            admin.instance("cse-in/dev/c", "lost")
-            first = json.loads(device.read_message()[1])
-        with server.connect(origin="Cdev") as device:
-            device.must(2000, op=2, to="cse-in/dev")
-            again = device.notification()
-            expect_equal(again["rqi"], first["rqi"], "its identifier")
-
-
-@rule("a request that the client does not answer in time is sent again, and a late answer counts for nothing")
-def _():
-    with serve(notify__timeout="1") as server, server.connect() as admin, server.connect() as device:
-        device.register_subscribed("dev")
-        admin.instance("cse-in/dev/c", "1")
-        first = json.loads(device.read_message()[1])
-        second = json.loads(device.read_message()[1])
-        expect_equal(second["rqi"], first["rqi"], "its identifier")
-        for _ in range(2):
-            device.send(frame(json.dumps({"rsc": 2000, "rqi": first["rqi"]})))
-        device.must(2000, op=2, to="cse-in/dev")
-        expect("no answer over the connection in time" in server.log(), server.log())
-        admin.instance("cse-in/dev/c", "2")
-        expect_equal(device.notified_content(), "2", "the next one")
-
-
-@rule("what an older connection has not answered goes to the newer one at once")
-def _():
-    with serve(notify__retry_longest="86400") as server, server.connect() as admin, server.connect() as stuck:
-        stuck.register_subscribed("dev")
-        admin.instance("cse-in/dev/c", "1")
-        expect("m2m:sgn" in json.loads(stuck.read_message()[1])["pc"], "the notification, which is not answered")
-        with server.connect(origin="Cdev") as device:
-            device.must(2000, op=2, to="cse-in/dev")
-            expect_equal(device.notified_content(), "1", "over the new one")
-
-
-@rule("a point of access comes before the connection, and one of the scheme ws names it")
-def _():
-    with Collector() as sink, serve() as server, server.connect() as admin:
-        with server.connect() as device:
-            device.register("dev", poa=[sink.base])
-            device.container("cse-in/dev", "c")
-            device.subscribe("cse-in/dev/c", "cse-in/dev")
-            admin.instance("cse-in/dev/c", "over HTTP")
-            sink.wait(lambda: sink.messages, "a message to the point of access")
-            device.must(2000, op=2, to="cse-in/dev")
-            expect(not device.notifications, "the connection was used: %s" % device.notifications)
-            device.must(2004, op=3, to="cse-in/dev", pc={"m2m:ae": {"poa": ["ws://me", sink.base]}})
-            admin.instance("cse-in/dev/c", "over the connection")
-            expect_equal(device.notified_content(), "over the connection", "the first point of access")
-            device.must(2004, op=3, to="cse-in/dev", pc={"m2m:ae": {"poa": ["amqp://nobody"]}})
-            admin.instance("cse-in/dev/c", "no other way")
-            expect_equal(device.notified_content(), "no other way", "a point of access that nobody can use")
-
-
-@rule("an entity that says it cannot receive requests gets none over its connection")
-def _():
-    with serve() as server, server.connect() as admin, server.connect() as device:
-        device.register("dev", rr=False)
-        device.container("cse-in/dev", "c")
-        device.subscribe("cse-in/dev/c", "cse-in/dev")
-        admin.instance("cse-in/dev/c", "1")
-        device.must(2001, op=1, to="cse-in/dev", ty=15, pc={"m2m:pch": {"rn": "p"}})
-        admin.instance("cse-in/dev/c", "2")
-        polled = device.must(2000, op=2, to="cse-in/dev/p/pcu")
-        expect(not device.notifications, "a request came: %s" % device.notifications)
-        expect("m2m:rqp" in polled["pc"], polled)
-
-
-@rule("the newest connection is the entity's, and the one before it is closed")
-def _():
-    with serve() as server, server.connect() as admin, server.connect() as old:
-        old.register_subscribed("dev")
-        with server.connect(origin="Cdev") as new:
-            new.must(2000, op=2, to="cse-in/dev")
-            old.expect_close(1000)
-            admin.instance("cse-in/dev/c", "1")
-            expect_equal(new.notified_content(), "1", "over the new one")
-            new.must(2002, op=4, to="cse-in/dev/c")
-        with server.connect(origin="Cdev") as again:
-            again.must(2000, op=2, to="cse-in/dev")
-
-
-@rule("who says in the handshake who it is gets nothing for it, and who has registered need not say it again")
-def _():
-    with serve() as server, server.connect() as admin, server.connect() as device:
-        device.register("dev")
-        device.origin = None
-        device.container("cse-in/dev", "c")
-        device.subscribe("cse-in/dev/c", "cse-in/dev")
-        with server.connect(headers=(("X-M2M-Origin", "Cdev"),), origin=None) as liar:
-            admin.instance("cse-in/dev/c", "1")
-            expect_equal(device.notified_content(), "1", "the entity's own connection")
-            liar.must(4103, op=2, to="cse-in", fr="Cother")
-            device.must(2000, op=2, to="cse-in/dev")
-            liar.must(2000, op=2, to="cse-in/dev")
-            device.expect_close(1000)
-        with server.connect(origin=None) as nobody:
-            nobody.must(4000, op=2, to="cse-in/dev")
-
-
-@rule("a connection is no registration's any more when another has taken the name")
-def _():
-    with serve() as server, server.connect() as admin, server.connect() as first:
-        first.register("dev")
-        admin.must(2002, op=4, to="cse-in/dev")
-        with server.client() as other:
-            expect_equal(other.create_ae("dev", rr=True).rsc, 2001, "registered anew, over HTTP")
-            expect_equal(other.create_cnt("/cse-in/dev", "c").rsc, 2001, "a container")
-        admin.must(5204, op=1, to="cse-in/dev/c", ty=23, pc={"m2m:sub": {"rn": "s", "nu": ["cse-in/dev"], "enc": {"net": [3]}}})
-        first.must(2000, op=2, to="cse-in/dev")
-        expect(not first.notifications, "the verification went to the old registration's connection")
-
-
-@rule("the result of a non-blocking request comes over the connection")
-def _():
-    with serve() as server, server.connect() as device:
-        device.register("dev")
-        device.must(1002, op=2, to="cse-in/dev", rt={"rtv": 2})
-        response = device.notification()["pc"]["m2m:rsp"]
-        expect_equal((response["rsc"], response["pc"]["m2m:ae"]["rn"]), (2000, "dev"), "the result")
-        device.must(1001, op=2, to="cse-in/dev", rt={"rtv": 1})
-        device.post(op=2, to="cse-in/dev", rt={"rtv": 5})
-        device.must(2000, op=2, to="cse-in/dev")
-        expect(not device.answers and not device.notifications, "an answer to noResponse: %s" % device.answers)
-
-
-@rule("the CSEBase says where WebSockets are served")
-def _():
-    with Server(store_type="memory", settings={"websocket.listen": "127.0.0.1:%d" % peers.free_port()}) as server:
-        with server.client() as client:
-            points = client.get("/cse-in").resource["poa"]
-        expect_equal(points, ["ws://" + server.settings["websocket.listen"]], "pointOfAccess")
-
-
-@rule("a URL of others is no target over WebSocket")
-def _():
-    with serve(notify__verify="no") as server, server.connect() as client:
-        client.container("cse-in", "c")
-        client.must(2001, op=1, to="cse-in/c", ty=23, pc={"m2m:sub": {"rn": "s", "nu": ["ws://127.0.0.1:%d/" % server.ws_port], "enc": {"net": [3]}}})
-        client.instance("cse-in/c", "1")
-        client.must(2000, **RETRIEVE)
-
-
-# ---- time and patience ----
-
-
-@rule("a client that does not read is cut off, and slows nobody else down")
-def _():
-    with serve(websocket__max_backlog="256K", websocket__max_requests="1000") as server:
-        with server.connect() as good, server.connect() as slow:
-            good.container("cse-in", "c")
-            good.instance("cse-in/c", "x" * 100000)
-            slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            try:
-                for _ in range(2000):
-                    slow.post(op=2, to="cse-in/c/la")
-                    if _ % 100 == 0:
-                        good.must(2000, **RETRIEVE)
-                slow.socket.settimeout(60)
-                while slow.socket.recv(1 << 20):
-                    pass
-            except ConnectionError:
-                pass
-            good.must(2000, **RETRIEVE)
-        expect("too much is waiting" in server.log(), server.log())
-
-
-@rule("a client that reads nothing for the time of a body is cut off")
-def _():
-    with serve(websocket__max_backlog="64M", http__body_timeout="1") as server:
-        with server.connect() as good, server.connect() as slow:
-            good.container("cse-in", "c")
-            good.instance("cse-in/c", "x" * 1000000)
-            for _ in range(20):
-                slow.post(op=2, to="cse-in/c/la")
-            while "does not read" not in server.log():
-                good.must(2000, **RETRIEVE)
-
-
-@rule("a client that is silent is asked for a sign of life, and cut off without one")
-def _():
-    with serve(websocket__ping="1") as server:
-        with server.connect() as live, server.connect() as dead:
-            expect_equal(dead.read_frame()[1], PING, "a ping")
-            while "no answer to a ping" not in server.log():
-                live.must(2000, **RETRIEVE)
-            dead.expect_close(None)
-
-
-@rule("a message that does not come to its end is not waited for")
-def _():
-    with serve(http__body_timeout="1") as server:
-        for part in (frame(RETRIEVE_BYTES)[:20], frame(RETRIEVE_BYTES)[:1], frame("{", fin=False)):
-            with server.connect() as client:
-                client.send(part)
-                client.expect_close(None)
-
-
-@rule("a connection that nobody uses is closed where the operator wants it")
-def _():
-    with serve(websocket__idle_timeout="1") as server, server.connect() as client:
-        client.must(2000, **RETRIEVE)
-        client.expect_close(1000)
-
-
-@rule("a server that stops answers what it has begun and says goodbye")
-def _():
-    server = serve(http__drain_timeout="3600").start()
-    with server.connect() as client, server.connect() as device:
-        device.register("dev", rr=False)
-        device.must(2001, op=1, to="cse-in/dev", ty=15, pc={"m2m:pch": {"rn": "p"}})
-        poll = device.post(op=2, to="cse-in/dev/p/pcu")
-        device.must(2000, op=2, to="cse-in/dev")
-        client.must(2000, **RETRIEVE)
-        stopper = threading.Thread(target=server.stop)
-        stopper.start()
-        client.expect_close(1001)
-        client.send(frame(b"\x03\xe9", CLOSE))
-        expect("rsc" in device.answer(poll), "the poll")
-        device.expect_close(1001)
-        device.send(frame(b"\x03\xe9", CLOSE))
-        stopper.join(30)
-        expect(not stopper.is_alive(), "it does not stop")
+        with server.connect(headers=offer, early=frame(RETRIEVE_BYTES)) as client:
+            expect_equal(client.header("Sec-WebSocket-Extensions"), None, "a client that does not wait to hear of it")
+            expect_equal(json.loads(client.read_message()[1])["rsc"], 2000, "its request")
 
 
 main()

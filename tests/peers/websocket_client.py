@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import sys
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from copse_harness import expect, expect_equal  # noqa: E402
@@ -15,7 +16,7 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 KEY = base64.b64encode(bytes(range(16))).decode()
 
 
-def handshake(path="/", protocols=("oneM2M.json",), headers=(), drop=(), method="GET"):
+def handshake(path="/", protocols=("oneM2M.json",), headers=(), drop=(), method="GET", version="1.1"):
     fields = [
         ("Host", "127.0.0.1"),
         ("Upgrade", "websocket"),
@@ -26,7 +27,7 @@ def handshake(path="/", protocols=("oneM2M.json",), headers=(), drop=(), method=
     fields = [(name, value) for name, value in fields if name not in drop]
     if protocols:
         fields.append(("Sec-WebSocket-Protocol", ", ".join(protocols)))
-    lines = ["%s %s HTTP/1.1" % (method, path)] + ["%s: %s" % field for field in fields + list(headers)]
+    lines = ["%s %s HTTP/%s" % (method, path, version)] + ["%s: %s" % field for field in fields + list(headers)]
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
@@ -50,6 +51,12 @@ def frame(payload=b"", opcode=TEXT, fin=True, masked=True, bits=0, length=None):
     stretched = (mask * (len(payload) // 4 + 1))[: len(payload)]
     masked_payload = (int.from_bytes(payload, "big") ^ int.from_bytes(stretched, "big")).to_bytes(len(payload), "big")
     return head + mask + masked_payload
+
+
+def deflate(text):
+    """A message of its own, compressed: its frame has bits=0x40."""
+    packer = zlib.compressobj(wbits=-15)
+    return (packer.compress(text.encode()) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 class Closed(Exception):
@@ -158,13 +165,18 @@ class WebSocket:
 
     # ---- primitives ----
 
-    def post(self, **members):
-        """Sends a request; its identifier."""
+    def write(self, **members):
+        """A request that is to be sent: its identifier and text."""
         self.number += 1
         primitive = {"rqi": "r%d" % self.number, "rvi": "3", "fr": self.origin, **members}
         primitive = {name: value for name, value in primitive.items() if value is not None}
-        self.send(frame(json.dumps(primitive), self.kind))
-        return primitive["rqi"]
+        return primitive["rqi"], json.dumps(primitive)
+
+    def post(self, **members):
+        """Sends a request; its identifier."""
+        identifier, text = self.write(**members)
+        self.send(frame(text, self.kind))
+        return identifier
 
     def take_primitive(self):
         """One more of what the server sends is sorted in; requests of its own are answered."""
@@ -208,9 +220,14 @@ class WebSocket:
     def instance(self, parent, content):
         return self.must(2001, op=1, to=parent, ty=4, pc={"m2m:cin": {"con": content}})
 
-    def subscribe(self, parent, target):
-        content = {"rn": "s", "nu": [target], "enc": {"net": [3]}, "nct": 1}
+    def subscribe(self, parent, target, name="s"):
+        content = {"rn": name, "nu": [target], "enc": {"net": [3]}, "nct": 1}
         return self.must(2001, op=1, to=parent, ty=23, pc={"m2m:sub": content})
+
+    def open_policy(self):
+        """A policy cse-in/open by which everybody may do everything."""
+        rules = {"acr": [{"acor": ["all"], "acop": 63}]}
+        return self.must(2001, op=1, to="cse-in", ty=1, pc={"m2m:acp": {"rn": "open", "pv": rules, "pvs": rules}})
 
     def register_subscribed(self, name):
         """An AE with a container c, whose new instances it is notified of."""

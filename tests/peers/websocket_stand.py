@@ -6,7 +6,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from websocket_client import WebSocket  # noqa: E402
+from websocket_client import WebSocket, frame  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from copse_harness import Server, expect  # noqa: E402
@@ -45,6 +45,18 @@ def set_keys(**settings):
 
 def serve(**settings):
     return WebSocketServer(**set_keys(**settings))
+
+
+def busy_with(client, device):
+    """The client has a request in work until verify: a subscription to the device, which registers. The identifiers of
+    the request and of what verifies it."""
+    device.register("dev")
+    identifier = client.post(op=1, to="cse-in", ty=23, fr="CAdmin", pc={"m2m:sub": {"nu": ["cse-in/dev"]}})
+    return identifier, json.loads(device.read_message()[1])["rqi"]
+
+
+def verify(device, identifier):
+    device.send(frame(json.dumps({"rsc": 2000, "rqi": identifier})))
 
 
 RETRIEVE = {"op": 2, "to": "cse-in"}

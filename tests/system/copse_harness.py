@@ -115,6 +115,12 @@ def run(*arguments, env=None, cwd=None, timeout=60):
     )
 
 
+def resident(pid):
+    """Bytes."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+
 def clean_environment(extra=None):
     """The environment without settings that Copse would read, and with extra."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("COPSE_")}

@@ -7,17 +7,11 @@ import random
 import resource
 import time
 
-from copse_harness import Client, Server, comment, expect, expect_equal, is_sanitized, main, must, request_bytes, rule
+from copse_harness import Client, Server, comment, expect, expect_equal, is_sanitized, main, resident, must, request_bytes, rule
 
 PCH = 15
 MOST_POLLS = 10000
 CYCLES = int(os.environ.get("COPSE_WAITING_CYCLES", "15"))
-
-
-def resident(pid):
-    """Bytes."""
-    with open("/proc/%d/status" % pid, encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
 def threads(pid):
