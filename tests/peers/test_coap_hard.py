@@ -4,15 +4,19 @@
 import contextlib
 import json
 import os
+import shutil
 import socket
 import struct
+import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import peers  # noqa: E402
 import raw_coap as raw  # noqa: E402
-from copse_harness import expect, expect_equal, main, rule  # noqa: E402
+from copse_harness import Server, expect, expect_equal, main, rule, temporary_directory  # noqa: E402
 from raw_coap import (  # noqa: E402
     ACK, CON, GET, NON, POST, RST, Client, Message, Stream, Target, code, container, content, must, request, serve,
 )
@@ -238,6 +242,183 @@ def observing_again():
         for number in (1, 2):
             part = must(client.ask(request(GET, "cse-in/c", rqi=rqi, more=[(raw.BLOCK2, raw.block(number, 0, 2))])), 2000)
             expect_equal((raw.read_block(part.option(raw.BLOCK2))[0], part.option(raw.OBSERVE)), (number, None), "a later part")
+
+
+# ---- what goes out ----
+
+
+@contextlib.contextmanager
+def serve_with_hosts(lines, settings=None):
+    """A server that has a /etc/hosts of its own."""
+    if not shutil.which("unshare"):
+        raise peers.Skip("there is no unshare")
+    hosts = os.path.join(temporary_directory(), "hosts")
+    with open(hosts, "w", encoding="utf-8") as out:
+        out.write("\n".join(lines) + "\n")
+    wrapper = ["unshare", "-rm", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
+    if subprocess.run([*wrapper, "true"], capture_output=True, check=False).returncode:
+        raise peers.Skip("there are no mount namespaces here")
+    server = Server(store_type="memory", settings={"coap.listen": "127.0.0.1:0", "log.level": "info", **(settings or {})})
+    try:
+        server.start(wrapper)
+        server.coap = raw.port_of(server)
+        yield server
+    finally:
+        server.stop()
+
+
+@rule("a host with several addresses is asked at the next one if nobody is at the first, by its name and with the path of its URL")
+def several_addresses():
+    with serve_with_hosts(["::1 Two.test", "127.0.0.1 Two.test"]) as server, Client(server.coap) as client:
+        container(client)
+        target = Target()
+        must(client.ask(subscription("coap://Two.test:%d/a//b/?q" % target.port)), 2001)
+        got = target.wait(1)[0]
+        expect_equal(got.all(3), [b"two.test"], "Uri-Host")
+        expect_equal(got.all(raw.URI_PATH), [b"a", b"", b"b", b""], "Uri-Path")
+        must(client.ask(subscription("coap://127.0.0.1:%d" % target.port, "literal")), 2001)
+        expect_equal((target.wait(2)[1].all(3), target.got[1].all(raw.URI_PATH)), ([], []), "of an address")
+        target.close()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            got = []
+            threading.Thread(target=lambda: Stream(0, taken=listener.accept()[0]).serve(raw.accept, got), daemon=True).start()
+            must(client.ask(subscription("coap+tcp://two.test:%d/x" % listener.getsockname()[1], "stream")), 2001)
+            expect_equal(got[0].all(3), [b"two.test"], "Uri-Host over a connection")
+
+
+@rule("an answer with a critical option that is not understood is rejected, and counts as none")
+def critical_answers():
+    def manner(message):
+        if not message.code:
+            return []
+        answer = raw.accept(message, kinds[0])
+        answer.options.append((9, b"x"))
+        return [Message(ACK, 0, message.mid), answer] if kinds[0] == CON else [answer]
+
+    for kind in (ACK, CON):
+        kinds = [kind]
+        with serve({"notify.timeout": "3"}) as server, Client(server.coap) as client:
+            container(client)
+            target = Target(manner)
+            must(client.ask(subscription("coap://127.0.0.1:%d/x" % target.port)), 5204)
+            if kind == CON:
+                target.wait_for(lambda got: any(m.kind == RST for m in got), "no rejection")
+            target.close()
+
+
+@rule("a part of a request is taken when its own number is answered, and more parts go while the peer wants more")
+def numbers_of_parts():
+    parts = {}
+
+    def manner(message):
+        if not message.code:
+            return []
+        value = message.option(raw.BLOCK1)
+        if value is None:
+            return [raw.accept(message)]
+        number, more, _ = raw.read_block(value)
+        parts[number] = message.payload
+        taken = Message(ACK, code("2.31"), message.mid, message.token, [(raw.BLOCK1, value)])
+        if number == 1:  # done with it, and waits for more
+            taken.code = code("2.04")
+        if number == 2:  # an old answer, then the right one
+            old = raw.accept(message)
+            old.options.append((raw.BLOCK1, raw.block(0, 0, 6)))
+            taken.kind, taken.mid = CON, 4711
+            return [old, taken]
+        return [taken] if more else [raw.accept(message)]
+
+    with serve() as server, Client(server.coap) as client:
+        container(client)
+        target = Target(manner)
+        must(client.ask(subscription("coap://127.0.0.1:%d/x" % target.port)), 2001)
+        body = content(con="l" * 5000)
+        must(client.ask_whole(request(POST, "cse-in/c", body=body, ty=4)), 2001)
+        target.wait_for(lambda got: any(m.option(raw.BLOCK1) and not raw.read_block(m.option(raw.BLOCK1))[1] for m in got), "the last part")
+        whole = json.loads(b"".join(parts[number] for number in sorted(parts)))
+        expect_equal(len(whole["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"]), 5000, "notification")
+        target.close()
+
+
+@rule("parts fit into what the peer takes, options and all: 1,152 bytes of a datagram, what he has said of a connection")
+def sizes_of_parts():
+    lengths, got, most = [], [], 700
+
+    def manner(message):
+        lengths.append(len(message.datagram()))
+        value = message.option(raw.BLOCK1)
+        if value is None or not raw.read_block(value)[1]:
+            return [raw.accept(message)]
+        return [Message(ACK, code("2.31"), message.mid, message.token, [(raw.BLOCK1, value)])]
+
+    with serve() as server, Client(server.coap) as client, socket.create_server(("127.0.0.1", 0)) as listener:
+        container(client)
+        target = Target(manner)
+        path = "/".join("p" * 100 for _ in range(4))
+        must(client.ask(subscription("coap://127.0.0.1:%d/%s" % (target.port, path))), 2001)
+
+        def answer(message):
+            value = message.option(raw.BLOCK1)
+            if value is None or not raw.read_block(value)[1]:
+                return raw.accept(message)
+            return Message(CON, code("2.31"), 0, message.token, [(raw.BLOCK1, value)])
+
+        def take():
+            stream = Stream(0, greet=False, taken=listener.accept()[0])
+            stream.send(Message(number=code("7.01"), options=[(2, raw.uint(most)), (4, b"")]))
+            stream.serve(answer, got)
+
+        threading.Thread(target=take, daemon=True).start()
+        must(client.ask(subscription("coap+tcp://127.0.0.1:%d/x" % listener.getsockname()[1], "stream")), 2001)
+        for size in (800, 3000):
+            must(client.ask_whole(request(POST, "cse-in/c", body=content(con="l" * size), ty=4)), 2001)
+        deadline = time.monotonic() + raw.PATIENCE
+        for seen in (target.got, got):
+            while sum(m.option(raw.BLOCK1) is not None and not raw.read_block(m.option(raw.BLOCK1))[1] for m in seen) < 2:
+                expect(time.monotonic() < deadline, "not all parts: %r" % seen)
+                time.sleep(0.02)
+        expect(max(lengths) <= 1152, "datagrams: %r" % lengths)
+        expect(max(len(m.stream()) for m in got) <= most, "messages of a connection: %r" % [len(m.stream()) for m in got])
+        target.close()
+
+
+@rule("parts of an answer with different ETags are of different answers; tokens are not to be guessed")
+def parts_of_answers():
+    def manner(message):
+        value = message.option(raw.BLOCK2)
+        number = raw.read_block(value)[0] if value else 0
+        answer = raw.accept(message)
+        answer.options += [(raw.BLOCK2, raw.block(number, number < 2, 0)), (raw.ETAG, etags[number]), (raw.CONTENT_FORMAT, b"\x32")]
+        answer.payload = [b"[1234567890,1234", b"567890,123456789", b"0]"][number]
+        return [answer]
+
+    for etags, rsc in (([b"a", b"a", b"a"], 2001), ([b"a", b"a", b"b"], 5204)):
+        with serve() as server, Client(server.coap) as client:
+            container(client)
+            target = Target(manner)
+            must(client.ask(subscription("coap://127.0.0.1:%d/x" % target.port)), rsc)
+            expect_equal(len(target.got), 3, "requests")
+            must(client.ask(subscription("coap://127.0.0.1:%d/x" % target.port, "t")), rsc)
+            tokens = [int.from_bytes(target.got[at].token, "little") for at in (0, 3)]
+            expect(abs(tokens[0] - tokens[1]) > 1 << 20, "tokens: %x, %x" % tuple(tokens))
+            target.close()
+
+
+@rule("an answer without an oneM2M code has the one that its own code stands for, if it stands for one")
+def codes_of_answers():
+    def manner(message):
+        return [Message(ACK, code(texts[0]), message.mid, message.token, [(raw.RQI, message.option(raw.RQI) or b"")])]
+
+    texts = [""]
+    with serve() as server, Client(server.coap) as client:
+        container(client)
+        target = Target(manner)
+        for texts[0], rsc in (("4.05", "4005"), ("4.06", "5207"), ("4.15", "4015"), ("4.04", "CoAP code 4.04")):
+            refused = must(client.ask(subscription("coap://127.0.0.1:%d" % target.port)), 5204)
+            expect(rsc in json.loads(refused.payload)["m2m:dbg"], "%s: %r" % (texts[0], refused))
+        for texts[0] in ("2.02", "2.04", "2.05"):
+            must(client.ask(subscription("coap://127.0.0.1:%d" % target.port, texts[0][-1])), 2001)
+        target.close()
 
 
 if __name__ == "__main__":
