@@ -21,7 +21,7 @@ void block_add(struct message *message, unsigned option, const struct block *blo
 static bool is_of_part(unsigned number)
 {
 	return number == COAP_OPTION_BLOCK1 || number == COAP_OPTION_BLOCK2 || number == COAP_OPTION_SIZE1 ||
-	       number == COAP_OPTION_SIZE2 || number == COAP_OPTION_OBSERVE;
+	       number == COAP_OPTION_SIZE2 || number == COAP_OPTION_OBSERVE || number == COAP_OPTION_ECHO;
 }
 
 uint64_t block_key(const struct message *message, uint64_t seed)
@@ -141,11 +141,15 @@ void transfer_keep(struct keeper *keeper, const struct party *party, uint64_t ke
 	transfer->message = *message;
 	transfer->message.token = STR("");
 	transfer->message.payload = arena_copy(&transfer->arena, message->payload);
+	transfer->message.option_count = 0;
 	for (unsigned i = 0; i < message->option_count; i++) {
-		struct str *value = &transfer->message.options[i].value;
+		struct message_option option = message->options[i];
 
-		bytes += value->len;
-		*value = arena_copy(&transfer->arena, *value);
+		if (is_of_part(option.number)) /* the first part's, no other's: RFC 7959 2.6 */
+			continue;
+		bytes += option.value.len;
+		option.value = arena_copy(&transfer->arena, option.value);
+		transfer->message.options[transfer->message.option_count++] = option;
 	}
 	keeper_add(keeper, &transfer->kept, party, key);
 	keeper_use(keeper, &transfer->kept, bytes);

@@ -60,7 +60,7 @@ enum assembly_result assembly_take(struct keeper *keeper, const struct party *pa
 
 /* ---- responses ---- */
 
-/* A whole response, without token and Block option. */
+/* A whole response, without token and the options that are of one part. */
 struct transfer {
 	struct kept kept;
 	struct arena arena;

@@ -18,4 +18,9 @@ WARN_UNUSED int engine_open(struct engine *engine, struct loop *loop);
 /* No session is referred to any more. Harmless if it is not open. */
 void engine_close(struct engine *engine);
 
+/* How long a message in a connection may be, for one content of so many bytes; the library takes 8 MB at most. */
+void engine_announce(struct engine *engine, size_t content);
+/* To be asked in a handler of pongs: it is a Release (RFC 8323 5.5). */
+bool engine_is_release(const coap_pdu_t *pong);
+
 #endif

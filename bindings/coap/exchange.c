@@ -2,7 +2,10 @@
 #include "bindings/coap/exchange.h"
 
 #include "bindings/address.h"
+#include "bindings/coap/observe.h"
 #include "bindings/coap/server.h"
+#include "bindings/coap/translate.h"
+#include "cse/base/id.h"
 
 #include <stdlib.h>
 
@@ -20,7 +23,6 @@ static void drop(struct keeper *keeper, struct kept *kept)
 	loop_timer_cancel(keeper->loop, &exchange->soon);
 	exchange_forsake(exchange);
 	strbuf_finish(&exchange->sent);
-	strbuf_finish(&exchange->observation);
 	free(exchange);
 }
 
@@ -63,6 +65,7 @@ void exchange_forsake(struct exchange *exchange)
 	coap_session_t *session = exchange->session;
 	struct tcp *tcp = session ? tcp_of(session) : NULL;
 
+	observe_forget(exchange);
 	exchange->session = NULL;
 	list_remove(&exchange->of_tcp);
 	if (tcp)
@@ -145,44 +148,57 @@ void exchange_repeat(struct exchange *exchange, coap_session_t *session)
 
 /* ---- parts ---- */
 
-/* What libcoap keeps for us with a session of datagrams. */
-enum peer_is { PEER_IS_UNKNOWN, PEER_IS_ASKED, PEER_IS_THERE };
+/* What libcoap keeps for us with a session of datagrams: nothing, the value of the Echo option that its peer was sent,
+ * or that he has sent it back. */
+enum { PEER_IS_UNKNOWN, PEER_IS_THERE };
 
-static enum peer_is peer_is(const coap_session_t *session)
+static uintptr_t peer_is(const coap_session_t *session)
 {
-	return (enum peer_is)(uintptr_t)coap_session_get_app_data(session);
+	return (uintptr_t)coap_session_get_app_data(session);
 }
 
-static void note_peer(coap_session_t *session, enum peer_is what)
+static bool is_trusted(const coap_session_t *session)
 {
-	coap_session_set_app_data(session, (void *)(uintptr_t)what);
+	return tcp_of(session) || peer_is(session) == PEER_IS_THERE ||
+	       address_peer(&coap_session_get_addr_remote(session)->addr.sa).is_direct_loopback;
 }
 
 size_t exchange_limit(const coap_session_t *session, size_t asked, unsigned times)
 {
-	enum { FACTOR = 3, LEAST = 64, PINGS = 4 * EXCHANGE_TRANSMISSIONS };
+	enum { FACTOR = 3, LEAST = 64 };
 	size_t limit = FACTOR * asked / times;
 
 	if (tcp_of(session))
 		return coap_session_max_pdu_size(session);
-	if (peer_is(session) == PEER_IS_THERE ||
-	    address_peer(&coap_session_get_addr_remote(session)->addr.sa).is_direct_loopback)
-		return SIZE_MAX;
-	return limit > LEAST + PINGS ? limit - PINGS : LEAST;
+	if (is_trusted(session))
+		return MESSAGE_LARGEST;
+	return limit < LEAST ? LEAST : limit < MESSAGE_LARGEST ? limit : MESSAGE_LARGEST;
 }
 
-void exchange_ping(coap_session_t *session)
+/* RFC 9175 2.3: whoever knows the value is at that address. */
+void exchange_add_echo(coap_session_t *session, size_t limit, struct message *message)
 {
-	if (tcp_of(session) || peer_is(session) != PEER_IS_UNKNOWN)
+	uintptr_t value;
+
+	if (!session || is_trusted(session) || message_len(message) <= limit)
 		return;
-	note_peer(session, PEER_IS_ASKED);
-	coap_session_send_ping(session);
+	value = peer_is(session);
+	while (value <= PEER_IS_THERE)
+		value = (uintptr_t)id_seed();
+	coap_session_set_app_data(session, (void *)value);
+	message_add_uint(message, COAP_OPTION_ECHO, value);
 }
 
-void exchange_pinged(coap_session_t *session, bool has_answered)
+void exchange_take_echo(coap_session_t *session, const struct message *message)
 {
-	if (!tcp_of(session))
-		note_peer(session, has_answered ? PEER_IS_THERE : PEER_IS_UNKNOWN);
+	uintptr_t sent = peer_is(session);
+	struct str value;
+
+	if (sent <= PEER_IS_THERE)
+		return;
+	value = message_option(message, COAP_OPTION_ECHO);
+	if (value.len && value.len <= sizeof(uint64_t) && message_uint(value) == sent)
+		coap_session_set_app_data(session, (void *)PEER_IS_THERE);
 }
 
 static bool fits(const struct message *message, const struct party *party, const struct block *asked, size_t limit)
@@ -194,7 +210,8 @@ static bool fits(const struct message *message, const struct party *party, const
 	return asked->number == 0 && message->payload.len <= most && message_len(message) <= limit;
 }
 
-static void cut(struct message *message, const struct block *asked, size_t limit)
+/* false: there is no such part. */
+static bool cut(struct message *message, const struct block *asked, size_t limit)
 {
 	struct block block = *asked;
 	unsigned szx;
@@ -204,19 +221,16 @@ static void cut(struct message *message, const struct block *asked, size_t limit
 	szx = block_fit(message, block.szx, limit);
 	block.number <<= block.szx - szx;
 	block.szx = (uint8_t)szx;
-	if (block_cut(message, &block))
-		return;
-	message->code = MESSAGE_CODE(4, 0); /* RFC 7959 2.4 */
-	message->payload = STR("");
+	return block_cut(message, &block);
 }
 
-void exchange_fit(struct keeper *transfers, const struct party *party, const struct block *asked, uint64_t key,
+bool exchange_fit(struct keeper *transfers, const struct party *party, const struct block *asked, uint64_t key,
 		  size_t limit, struct message *message)
 {
 	if (!message->payload.len || fits(message, party, asked, limit))
-		return;
+		return true;
 	transfer_keep(transfers, party, key, message);
-	cut(message, asked, limit);
+	return cut(message, asked, limit);
 }
 
 /* ---- responses ---- */
@@ -248,6 +262,17 @@ static size_t limit_of(const struct exchange *exchange)
 				 : SIZE_MAX;
 }
 
+/* RFC 7959 2.4: a part behind the end. */
+static void refuse_part(struct exchange *exchange, const struct message *whole)
+{
+	struct server *server = exchange->server;
+	struct message message = {0};
+
+	translate_refusal(&message, whole, MESSAGE_CODE(4, 0), RSC_BAD_REQUEST, STR("there is no such part"),
+			  &server->scratch, &server->transcoder);
+	exchange_answer(exchange, &message);
+}
+
 /* What does not fit into one message, or was asked for in parts, goes in parts (RFC 7959 2.4). */
 void exchange_answer(struct exchange *exchange, struct message *message)
 {
@@ -255,10 +280,12 @@ void exchange_answer(struct exchange *exchange, struct message *message)
 
 	if (!message_is_success(message)) /* whatever part was asked for, this is why there is none */
 		exchange->block2 = (struct block){0};
-	if (limit < message_len(message))
-		exchange_ping(exchange->session);
-	exchange_fit(&exchange->server->transfers, &exchange->kept.party, &exchange->block2, exchange->key, limit,
-		     message);
+	exchange_add_echo(exchange->session, limit, message);
+	if (!exchange_fit(&exchange->server->transfers, &exchange->kept.party, &exchange->block2, exchange->key, limit,
+			  message)) {
+		refuse_part(exchange, message);
+		return;
+	}
 	if (exchange->block1.is_there)
 		block_add(message, COAP_OPTION_BLOCK1, &exchange->block1);
 	send_response(exchange, message);
@@ -268,6 +295,8 @@ void exchange_answer_part(struct exchange *exchange, const struct transfer *tran
 {
 	struct message message = transfer->message;
 
-	cut(&message, &exchange->block2, limit_of(exchange));
-	send_response(exchange, &message);
+	if (cut(&message, &exchange->block2, limit_of(exchange)))
+		send_response(exchange, &message);
+	else
+		refuse_part(exchange, &message);
 }

@@ -8,6 +8,7 @@
 #include "bindings/coap/tcp.h"
 #include "bindings/media.h"
 
+struct observer;
 struct server;
 
 enum { EXCHANGE_TRANSMISSIONS = 5 }; /* of a confirmable message, RFC 7252 4.8 */
@@ -23,7 +24,7 @@ struct exchange {
 	uint8_t token_len;
 	bool is_con;
 	bool is_acknowledged;	   /* by an empty message: the answer is one of its own (RFC 7252 5.2.2) */
-	struct strbuf observation; /* the request, if it wants to hear of changes (observe.h) */
+	struct observer *observer; /* who wants to hear of changes once it is answered (observe.h) */
 	struct block block1, block2;
 	uint64_t key; /* block_key */
 	const struct media_def *media;
@@ -45,14 +46,15 @@ void exchange_wait(struct exchange *exchange);
 void exchange_answer(struct exchange *exchange, struct message *message);
 /* How long a message to a session may be that answers one of so many bytes, and may be sent so many times. The source
  * of a datagram can be forged: beyond loopback nobody is sent much more than came from there (RFC 7252 11.3) until he
- * has answered a ping (4.3), which nobody else can. */
+ * has repeated what he alone was sent (RFC 9175 2.6). */
 size_t exchange_limit(const coap_session_t *session, size_t asked, unsigned times);
-/* Pings a peer of datagrams, if nobody has. */
-void exchange_ping(coap_session_t *session);
-void exchange_pinged(coap_session_t *session, bool has_answered);
+/* If a message is longer than the limit because nothing is known of the peer: the Echo option that he may repeat. */
+void exchange_add_echo(coap_session_t *session, size_t limit, struct message *message);
+/* Looks for it in a request in a datagram. */
+void exchange_take_echo(coap_session_t *session, const struct message *message);
 /* Cuts a whole response down to what one message may hold, or to the part that is asked for, and keeps the whole for
- * questions for the rest under the key. */
-void exchange_fit(struct keeper *transfers, const struct party *party, const struct block *asked, uint64_t key,
+ * questions for the rest under the key. false: there is no such part. */
+bool exchange_fit(struct keeper *transfers, const struct party *party, const struct block *asked, uint64_t key,
 		  size_t limit, struct message *message);
 /* Sends the part of a response that it asks for. */
 void exchange_answer_part(struct exchange *exchange, const struct transfer *transfer);

@@ -2,9 +2,11 @@
 #include "bindings/coap/hop_message.h"
 
 #include "bindings/coap/option.h"
+#include "bindings/resolver.h"
 #include "bindings/target.h"
 
 #include "bindings/coap/library.h"
+#include <ctype.h>
 #include <stdio.h>
 
 enum { CODE_MIN = 1000, CODE_MAX = 9999 }; /* TS-0004 6.6.2: four digits */
@@ -82,15 +84,42 @@ static bool add_decoded(struct message *message, unsigned number, struct str tex
 	return true;
 }
 
-static bool add_parts(struct message *message, unsigned number, struct str text, char separator, struct arena *arena)
+/* RFC 7252 6.4, 8: an empty segment is one, but that there is no other. */
+static bool add_path(struct message *message, struct str path, struct arena *arena)
 {
-	while (text.len) {
-		struct str part = str_split(&text, separator);
+	if (!path.len)
+		return true;
+	while (path.ptr)
+		if (!add_decoded(message, COAP_OPTION_URI_PATH, str_split(&path, '/'), arena))
+			return false;
+	return true;
+}
 
-		if (part.len && !add_decoded(message, number, part, arena))
+/* An empty argument says nothing, and is malformed to libcoap's servers. */
+static bool add_query(struct message *message, struct str query, struct arena *arena)
+{
+	while (query.len) {
+		struct str part = str_split(&query, '&');
+
+		if (part.len && !add_decoded(message, COAP_OPTION_URI_QUERY, part, arena))
 			return false;
 	}
 	return true;
+}
+
+/* RFC 7252 6.4, 5: a name, in lower case; an address is known without. So is the port: it is the one that is sent to,
+ * which Uri-Port stands for where there is none (5.10.1). TS-0008 6.2.2.3 has both from the point of access. */
+static bool add_host(struct message *message, const struct hop_target *target, struct arena *arena)
+{
+	struct sockaddr_storage address;
+	char *name;
+
+	if (resolver_is_literal(target->host, target->port, &address))
+		return true;
+	name = arena_alloc(arena, target->host.len);
+	for (size_t i = 0; i < target->host.len; i++)
+		name[i] = (char)tolower((unsigned char)target->host.ptr[i]);
+	return add_decoded(message, COAP_OPTION_URI_HOST, str_make(name, target->host.len), arena);
 }
 
 /* The path of the URL, and behind it the address of the resource if the request is for one. */
@@ -104,6 +133,8 @@ static bool add_target(struct message *message, const struct hop *hop, const str
 	if (to.ptr) {
 		target_add_path(&text, STR(""), cse_id, str_split(&to, '#'));
 		query = arena_copy(arena, strbuf_str(&text));
+		if (path.len && path.ptr[path.len - 1] == '/')
+			path.len--;
 		path = arena_join(arena, path, path.len ? STR("/") : STR(""), str_from(query, 1));
 		strbuf_clear(&text);
 		memcpy(param, hop->param, sizeof(param));
@@ -112,8 +143,8 @@ static bool add_target(struct message *message, const struct hop *hop, const str
 		query = arena_copy(arena, str_from(strbuf_str(&text), 1));
 	}
 	strbuf_finish(&text);
-	is_good = add_parts(message, COAP_OPTION_URI_PATH, path, '/', arena) &&
-		  add_parts(message, COAP_OPTION_URI_QUERY, query, '&', arena);
+	is_good =
+		add_host(message, target, arena) && add_path(message, path, arena) && add_query(message, query, arena);
 	if (is_good && !is_blocking(hop))
 		message_add(message, COAP_OPTION_URI_QUERY,
 			    arena_printf(arena, "%s=%" STR_FMT, parameter_defs[PARAM_operation].short_name,
@@ -204,18 +235,41 @@ static struct str content_of(const struct message *message, struct strbuf *body,
 	return strbuf_str(body);
 }
 
+/* For a peer that says no oneM2M code: the one that its own stands for, if there is one only (TS-0008 table 6.2.4-1).
+ */
+static enum rsc rsc_of(uint8_t code)
+{
+	static const struct status_def rows[] = {
+#define STATUS(code, name, http, coap) {RSC_##name, #name, http, coap},
+#include "schemas/status.def"
+#undef STATUS
+	};
+	enum rsc found = RSC_NONE;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (MESSAGE_CODE(rows[i].coap / 100, rows[i].coap % 100) != code)
+			continue;
+		if (found)
+			return RSC_NONE;
+		found = rows[i].code;
+	}
+	return found;
+}
+
 void hop_message_judge(struct hop *hop, const struct message *message, struct strbuf *body,
 		       struct transcoder *transcoder, const struct decode_limits *limits)
 {
 	struct str given = message_option(message, ONEM2M_RSC);
-	uint64_t code = given.ptr ? message_uint(given) : RSC_OK;
+	uint64_t code = given.ptr ? message_uint(given) : rsc_of(message->code);
 	char why[60];
 
 	if (given.ptr && (given.len > 8 || code < CODE_MIN || code > CODE_MAX)) {
 		hop_message_fail(hop, HOP_UNREACHABLE, "response status code in the answer is malformed");
 		return;
 	}
-	if (!given.ptr && !message_is_success(message)) {
+	if (!code && message_is_success(message))
+		code = RSC_OK;
+	if (!code) {
 		snprintf(why, sizeof(why), "CoAP code %u.%02u", message->code >> 5, message->code & 31);
 		hop_message_fail(hop, HOP_UNREACHABLE, why);
 		return;

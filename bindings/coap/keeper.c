@@ -94,6 +94,11 @@ void keeper_add(struct keeper *keeper, struct kept *kept, const struct party *pa
 	map_add(&keeper->by_key, &kept->node, hash_of(keeper, party, key));
 }
 
+bool keeper_has_room(const struct keeper *keeper, size_t bytes)
+{
+	return keeper->bytes + bytes <= keeper->most_bytes;
+}
+
 void keeper_use(struct keeper *keeper, struct kept *kept, size_t bytes)
 {
 	struct kept *other;

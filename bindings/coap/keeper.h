@@ -54,6 +54,7 @@ void keeper_finish(struct keeper *keeper);
 struct kept *keeper_find(const struct keeper *keeper, const struct party *party, uint64_t key);
 /* From now on it is kept, pinned: it stays whatever happens. There is none yet for this party and key. */
 void keeper_add(struct keeper *keeper, struct kept *kept, const struct party *party, uint64_t key);
+bool keeper_has_room(const struct keeper *keeper, size_t bytes);
 /* It has been used and counts as so many bytes; it is not pinned any more. Others may be dropped, not this one. */
 void keeper_use(struct keeper *keeper, struct kept *kept, size_t bytes);
 void keeper_drop(struct keeper *keeper, struct kept *kept);

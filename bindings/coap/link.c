@@ -13,7 +13,9 @@ struct link {
 	struct list users;	  /* in the order of their turns */
 	struct link_user *active; /* whose datagram is not acknowledged */
 	bool is_open;		  /* a connection: the peer has said what it takes */
+	bool is_released;	  /* the peer takes nothing new */
 	const char *why;	  /* it has ended */
+	bool is_absent;		  /* it has not begun: nobody is there */
 	struct timer soon;	  /* users are told in the next round, never from within libcoap */
 	struct timer idle;
 };
@@ -60,7 +62,7 @@ static void forget_user(struct link *link, struct link_user *user)
 static void lose_user(struct link *link, struct link_user *user, const char *why)
 {
 	forget_user(link, user);
-	user->lost(user, why);
+	user->lost(user, why, link->is_absent);
 }
 
 static struct link_user *next_user(const struct link *link)
@@ -162,6 +164,12 @@ void __wrap_coap_session_connected(coap_session_t *session)
 	rouse(link);
 }
 
+static void note_absence(struct link *link, const char *why)
+{
+	link->why = why;
+	link->is_absent = true;
+}
+
 int link_event(coap_session_t *session, const coap_event_t event)
 {
 	struct link *link = link_of(session);
@@ -171,7 +179,7 @@ int link_event(coap_session_t *session, const coap_event_t event)
 	if (event == COAP_EVENT_SESSION_CONNECTED)
 		link->is_open = true;
 	else if (event == COAP_EVENT_TCP_FAILED)
-		link->why = "connection cannot be made";
+		note_absence(link, "connection cannot be made");
 	else if (event == COAP_EVENT_TCP_CLOSED || event == COAP_EVENT_SESSION_CLOSED ||
 		 event == COAP_EVENT_SESSION_FAILED)
 		link->why = link->why ? link->why : "connection was closed";
@@ -191,7 +199,18 @@ void link_rejected(coap_session_t *session, const coap_pdu_t *sent, const coap_n
 		sender_rejected(link->sender, session, sent,
 				reason == COAP_NACK_RST		 ? "the peer rejects the message"
 				: reason == COAP_NACK_ICMP_ISSUE ? "nobody listens there"
-								 : "the peer does not answer");
+								 : "the peer does not answer",
+				reason == COAP_NACK_ICMP_ISSUE);
+}
+
+/* RFC 8323 5.5: what is under way is still answered. */
+void link_ponged(coap_session_t *session, const coap_pdu_t *pong, const coap_mid_t mid)
+{
+	struct link *link = link_of(session);
+
+	(void)mid;
+	if (link && engine_is_release(pong))
+		link->is_released = true;
 }
 
 /* ---- making one ---- */
@@ -217,7 +236,7 @@ static struct link *find(struct sender *sender, const struct party *party)
 	list_each (item, &sender->links) {
 		struct link *link = container_of(item, struct link, list);
 
-		if (memcmp(&link->party, party, sizeof(*party)) == 0 && !link->why)
+		if (memcmp(&link->party, party, sizeof(*party)) == 0 && !link->why && !link->is_released)
 			return link;
 	}
 	return NULL;
@@ -250,7 +269,7 @@ static struct link *make(struct sender *sender, const struct party *party, const
 	list_push(&sender->links, &link->list);
 	sender->link_count++;
 	if (!open_session(link, address, len)) {
-		link->why = "no socket can be opened";
+		note_absence(link, "no socket can be opened");
 		rouse(link);
 	}
 	return link;
@@ -273,7 +292,7 @@ void link_join(struct sender *sender, struct link_user *user, const struct socka
 
 size_t link_peer_max(const struct link_user *user)
 {
-	return is_stream(user->link) ? coap_session_max_pdu_size(user->link->session) : SIZE_MAX;
+	return is_stream(user->link) ? coap_session_max_pdu_size(user->link->session) : MESSAGE_LARGEST;
 }
 
 bool link_is_of(const struct link_user *user, const coap_session_t *session)

@@ -16,8 +16,8 @@ struct link_user {
 	bool wants_turn;
 	/* Called once for each link_ask, not from within: it is its turn to send a message. */
 	void (*turn)(struct link_user *user);
-	/* Called once, not from within link_join: it is over, and it has left. */
-	void (*lost)(struct link_user *user, const char *why);
+	/* Called once, not from within link_join: it is over, and it has left. is_absent: nobody is at the address. */
+	void (*lost)(struct link_user *user, const char *why, bool is_absent);
 };
 
 /* Joins the session with a peer, which may have to be made. */
@@ -38,6 +38,8 @@ bool link_is_of(const struct link_user *user, const coap_session_t *session);
 int link_event(coap_session_t *session, const coap_event_t event);
 void link_rejected(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason,
 		   const coap_mid_t mid);
+
+void link_ponged(coap_session_t *session, const coap_pdu_t *pong, const coap_mid_t mid);
 
 /* Nobody uses one any more. */
 void links_close(struct sender *sender);

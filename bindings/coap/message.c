@@ -5,10 +5,31 @@ enum { COAP_VERSION = 1, MARKER = 0xff, HEADER_SIZE = 4 };
 
 /* ---- reading ---- */
 
+/* Of the elective options that are looked at: one with a length that it cannot have is ignored (RFC 7252 5.4.3; the
+ * lengths are those of its table 4, of RFC 7641, 7959 and 9175). */
+static bool is_ignored(unsigned number, size_t len)
+{
+	switch (number) {
+	case COAP_OPTION_OBSERVE:
+		return len > 3;
+	case COAP_OPTION_CONTENT_FORMAT:
+		return len > 2;
+	case COAP_OPTION_SIZE1:
+		return len > 4;
+	case COAP_OPTION_ETAG:
+		return len < 1 || len > 8;
+	case COAP_OPTION_ECHO:
+		return len < 1 || len > 40;
+	default:
+		return false;
+	}
+}
+
 static void read_options(struct message *message, const coap_pdu_t *pdu)
 {
 	coap_opt_iterator_t iterator;
 	const coap_opt_t *option;
+	struct str value;
 
 	coap_option_iterator_init(pdu, &iterator, COAP_OPT_ALL);
 	while ((option = coap_option_next(&iterator)) != NULL) {
@@ -16,8 +37,9 @@ static void read_options(struct message *message, const coap_pdu_t *pdu)
 			message->is_crowded = true;
 			return;
 		}
-		message->options[message->option_count++] = (struct message_option){
-			iterator.number, str_make((const char *)coap_opt_value(option), coap_opt_length(option))};
+		value = str_make((const char *)coap_opt_value(option), coap_opt_length(option));
+		if (!is_ignored(iterator.number, value.len))
+			message->options[message->option_count++] = (struct message_option){iterator.number, value};
 	}
 }
 

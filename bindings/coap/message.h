@@ -10,6 +10,7 @@
 enum {
 	MESSAGE_OPTIONS_MAX = 160,
 	MESSAGE_NUMBERS_SIZE = 96, /* bytes of the numbers that message_add_uint writes */
+	MESSAGE_LARGEST = 1152,	   /* bytes of a datagram that everybody takes: RFC 7252 4.6 */
 };
 
 /* Codes are class << 5 | detail; MESSAGE_CODE(2, 5) is 2.05. */
@@ -34,7 +35,7 @@ struct message {
 	uint8_t numbers[MESSAGE_NUMBERS_SIZE];
 };
 
-/* Its options and payload are those of pdu, and valid as long. */
+/* Its options and payload are those of pdu, and valid as long; elective options that say nothing are left out. */
 void message_read(struct message *message, const coap_pdu_t *pdu);
 
 /* The first option with a number at or behind *at, which becomes the place behind it; ptr NULL: none. */

@@ -10,6 +10,7 @@
 
 enum {
 	MOST_BYTES = 8 << 20,
+	MOST_AT_ADDRESS = 256,
 	GET = 1,
 	REGISTER = 0,
 	DEREGISTER = 1,
@@ -25,15 +26,15 @@ struct observer {
 	struct kept kept; /* the key is the token's */
 	struct server *server;
 	coap_session_t *session;
+	uint16_t *count; /* of those at its address, itself among them */
 	struct watch watch;
 	coap_pdu_t *question;
 	struct message message; /* it, read */
 	size_t len;		/* of it */
-	uint32_t sequence;
-	bool is_telling; /* a notification is not acknowledged */
-	bool is_asking;	 /* the CSE has the question */
-	bool is_due;	 /* there has been a change since */
-	bool is_gone;	 /* dropped while it was asking */
+	bool is_telling;	/* a notification is not acknowledged */
+	bool is_asking;		/* the CSE has the question; it begins so */
+	bool is_due;		/* there has been a change since */
+	bool is_gone;		/* dropped while it was asking */
 	struct timer retry;
 };
 
@@ -47,10 +48,20 @@ static void free_observer(struct observer *observer)
 	free(observer);
 }
 
+/* Of the observers at an address; two addresses may share one, which makes it no more than it would be. */
+static uint16_t *count_of(struct server *server, const struct party *party)
+{
+	enum { COUNTS = sizeof(server->observers_at) / sizeof(server->observers_at[0]) };
+	struct str address = str_make((const char *)party->address, sizeof(party->address));
+
+	return &server->observers_at[str_hash(address, server->seed) % COUNTS];
+}
+
 static void drop(struct keeper *keeper, struct kept *kept)
 {
 	struct observer *observer = container_of(kept, struct observer, kept);
 
+	--*observer->count;
 	watch_end(&observer->watch);
 	loop_timer_cancel(keeper->loop, &observer->retry);
 	coap_session_release(observer->session);
@@ -64,14 +75,26 @@ void observers_init(struct keeper *keeper, struct loop *loop)
 	keeper_init(keeper, loop, MOST_BYTES, LIFETIME_US, drop);
 }
 
+/* RFC 7641 4.4: numbers grow from a registration to the one that takes its place, too. */
+static void add_sequence(struct server *server, struct message *message)
+{
+	server->sequence = (server->sequence + 1) & SEQUENCE_MASK;
+	message_add_uint(message, COAP_OPTION_OBSERVE, server->sequence);
+}
+
 static uint64_t key_of(const struct server *server, struct str token)
 {
 	return str_hash(token, server->seed);
 }
 
+static size_t size_of(const struct observer *observer)
+{
+	return sizeof(*observer) + observer->len;
+}
+
 static void use(struct observer *observer)
 {
-	keeper_use(&observer->server->observers, &observer->kept, sizeof(*observer) + observer->len);
+	keeper_use(&observer->server->observers, &observer->kept, size_of(observer));
 }
 
 static void end(struct observer *observer)
@@ -133,9 +156,12 @@ static void send_notification(struct observer *observer, struct message *message
 	struct server *server = observer->server;
 	bool is_stream = observer->kept.party.connection;
 	size_t limit = exchange_limit(observer->session, observer->len, EXCHANGE_TRANSMISSIONS);
+	struct block first = block_read(&observer->message, COAP_OPTION_BLOCK2);
 
-	exchange_fit(&server->transfers, &observer->kept.party, &(struct block){0},
-		     block_key(&observer->message, server->seed), limit, message);
+	first.number = 0; /* in the size that was asked for: RFC 7959 2.6 */
+	exchange_add_echo(observer->session, limit, message);
+	(void)exchange_fit(&server->transfers, &observer->kept.party, &first,
+			   block_key(&observer->message, server->seed), limit, message);
 	observer->is_telling = !is_stream;
 	send_to(observer, message, is_stream ? COAP_MESSAGE_NON : COAP_MESSAGE_CON);
 }
@@ -159,9 +185,8 @@ static void answered(struct request *req, void *arg)
 		free_observer(observer);
 	} else {
 		translate_response(&message, req, media ? media : media_of_codec(&codec_json), &server->transcoder);
-		observer->sequence = (observer->sequence + 1) & SEQUENCE_MASK;
 		if (message_is_success(&message)) {
-			message_add_uint(&message, COAP_OPTION_OBSERVE, observer->sequence);
+			add_sequence(server, &message);
 			send_notification(observer, &message);
 		} else {
 			send_last(observer, &message);
@@ -218,7 +243,30 @@ static void end_earlier(const struct exchange *exchange, struct str token)
 		keeper_drop(&server->observers, kept);
 }
 
-void observe_look(struct exchange *exchange, const struct message *message)
+/* It watches before the CSE has the request: between its answer and the end of its wait there may be a change. */
+static void prepare(struct exchange *exchange, const struct message *message, struct str to)
+{
+	struct server *server = exchange->server;
+	struct observer *observer = xzalloc(sizeof(*observer));
+
+	observer->server = server;
+	observer->watch.changed = changed;
+	observer->retry.fire = try_again;
+	observer->is_asking = true;
+	if (!to.ptr || !watch_begin(&observer->watch, server->cse, to)) {
+		free(observer);
+		return;
+	}
+	strbuf_clear(&server->out);
+	message_write(&server->out, message);
+	observer->question = message_pdu(strbuf_str(&server->out));
+	ASSERT(observer->question);
+	observer->len = server->out.len;
+	message_read(&observer->message, observer->question);
+	exchange->observer = observer;
+}
+
+void observe_look(struct exchange *exchange, const struct message *message, struct str to)
 {
 	struct str value = message_option(message, COAP_OPTION_OBSERVE);
 
@@ -227,31 +275,42 @@ void observe_look(struct exchange *exchange, const struct message *message)
 	if (message_uint(value) == DEREGISTER)
 		end_earlier(exchange, message->token);
 	else if (message_uint(value) == REGISTER)
-		message_write(&exchange->observation, message);
+		prepare(exchange, message, to);
 }
 
-void observe_begin(struct exchange *exchange, const struct request *req, struct message *response)
+void observe_forget(struct exchange *exchange)
+{
+	struct observer *observer = exchange->observer;
+
+	if (!observer)
+		return;
+	exchange->observer = NULL;
+	watch_end(&observer->watch);
+	free_observer(observer);
+}
+
+void observe_begin(struct exchange *exchange, struct message *response)
 {
 	struct server *server = exchange->server;
-	struct observer *observer;
+	struct observer *observer = exchange->observer;
+	const struct sockaddr *address;
+	struct party at;
 
-	if (!exchange->session)
+	if (!observer || !exchange->session)
 		return;
-	end_earlier(exchange, str_make((const char *)exchange->token, exchange->token_len));
-	observer = xzalloc(sizeof(*observer));
-	observer->watch.changed = changed;
-	if (!watch_begin(&observer->watch, server->cse, req->param[PARAM_to])) {
-		free(observer);
+	end_earlier(exchange, observer->message.token);
+	address = &coap_session_get_addr_remote(exchange->session)->addr.sa;
+	at = party_at(address);
+	observer->count = count_of(server, &at);
+	if (*observer->count >= MOST_AT_ADDRESS || !keeper_has_room(&server->observers, size_of(observer)))
 		return;
-	}
-	observer->server = server;
+	++*observer->count;
+	exchange->observer = NULL;
 	observer->session = coap_session_reference(exchange->session);
-	observer->retry.fire = try_again;
-	observer->question = message_pdu(strbuf_str(&exchange->observation));
-	ASSERT(observer->question);
-	observer->len = exchange->observation.len;
-	message_read(&observer->message, observer->question);
+	observer->is_asking = false;
 	keeper_add(&server->observers, &observer->kept, &exchange->kept.party, key_of(server, observer->message.token));
 	use(observer);
-	message_add_uint(response, COAP_OPTION_OBSERVE, observer->sequence);
+	add_sequence(server, response);
+	if (observer->is_due) /* behind the response */
+		loop_timer_set(server->loop, &observer->retry, 0);
 }

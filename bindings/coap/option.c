@@ -31,15 +31,13 @@ const struct option_def *option_find(unsigned number)
 
 /* ---- what is understood ---- */
 
-enum { URI_HOST = 3 };
-
 /* Lengths are RFC 7252's table 4 and RFC 7959's table 1. */
 static const struct {
 	unsigned number;
 	size_t shortest, longest;
 	bool may_repeat;
 } critical[] = {
-	{URI_HOST, 1, 255, false},
+	{COAP_OPTION_URI_HOST, 1, 255, false},
 	{COAP_OPTION_URI_PORT, 0, 2, false},
 	{COAP_OPTION_URI_PATH, 0, 255, true},
 	{COAP_OPTION_URI_QUERY, 0, 255, true},

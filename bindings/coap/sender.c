@@ -4,12 +4,13 @@
 
 #include "bindings/coap/block.h"
 #include "bindings/coap/link.h"
+#include "bindings/coap/option.h"
 #include "cse/base/id.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TOKEN_SIZE = 8 };
+enum { TOKEN_SIZE = 8, ADDRESSES_MOST = 4, ETAG_SIZE = 8 };
 
 struct errand {
 	struct map_node node; /* by_token, while is_sent */
@@ -21,14 +22,20 @@ struct errand {
 	struct message message; /* the whole request */
 	struct hop_target target;
 	struct resolution *resolution;
+	struct sockaddr_storage addresses[ADDRESSES_MOST];
+	unsigned address_count, address_next;
 	bool is_busy, is_sent, is_failing;
+	bool is_absent; /* nobody is at the address: it is tried at the next one */
 	uint64_t token;
 	struct link_user link;
 	struct block block1, block2; /* what is sent next, what is asked for next */
 	struct strbuf body;	     /* of the response so far */
+	char etag[ETAG_SIZE];	     /* of its first part */
+	size_t etag_len;
 };
 
 static void start_next(struct sender *sender);
+static void try_address(struct errand *errand);
 
 /* ---- the end of hops ---- */
 
@@ -67,24 +74,46 @@ static void end_failed(struct timer *timer)
 
 	list_init(&failed);
 	list_splice(&failed, &sender->failed);
-	while (!list_empty(&failed))
-		finish(container_of(failed.next, struct errand, queue));
+	while (!list_empty(&failed)) {
+		struct errand *errand = container_of(failed.next, struct errand, queue);
+
+		if (errand->is_absent)
+			try_address(errand);
+		else
+			finish(errand);
+	}
 }
 
-/* Ends it in the next round, and nothing comes before that. May be called from within libcoap. */
-static void fail_soon(struct errand *errand, enum hop_outcome outcome, const char *why)
+/* In the next round, and nothing comes before that: it may be called from within libcoap. */
+static void stop_soon(struct errand *errand)
 {
 	struct sender *sender = errand->sender;
 
-	if (errand->is_failing)
-		return;
 	errand->is_failing = true;
-	hop_message_fail(errand->hop, outcome, why);
-	loop_timer_cancel(sender->loop, &errand->timer);
 	list_remove(&errand->queue);
 	list_push(&sender->failed, &errand->queue);
 	if (!sender->soon.is_set)
 		loop_timer_set(sender->loop, &sender->soon, 0);
+}
+
+static void fail_soon(struct errand *errand, enum hop_outcome outcome, const char *why)
+{
+	if (errand->is_failing)
+		return;
+	hop_message_fail(errand->hop, outcome, why);
+	loop_timer_cancel(errand->sender->loop, &errand->timer);
+	stop_soon(errand);
+}
+
+/* A host may have several addresses, and be at one of them. */
+static void leave_address(struct errand *errand, const char *why, bool is_absent)
+{
+	if (!is_absent || errand->address_next == errand->address_count) {
+		fail_soon(errand, HOP_UNREACHABLE, why);
+	} else if (!errand->is_failing) {
+		errand->is_absent = true;
+		stop_soon(errand);
+	}
 }
 
 static void too_late(struct timer *timer)
@@ -130,11 +159,14 @@ static void next_message(struct errand *errand, struct message *message)
 static void choose_parts(struct errand *errand)
 {
 	const struct message *message = &errand->message;
-	bool fits = errand->target.is_stream ? message_len(message) <= link_peer_max(&errand->link)
-					     : message->payload.len <= block_size(BLOCK_SZX_LARGEST);
+	size_t limit = link_peer_max(&errand->link) - TOKEN_SIZE;
+	bool is_large = !errand->target.is_stream && message->payload.len > block_size(BLOCK_SZX_LARGEST);
+	unsigned szx;
 
-	if (!fits)
-		errand->block1 = (struct block){.is_there = true, .szx = BLOCK_SZX_LARGEST};
+	if (!message->payload.len || (!is_large && message_len(message) <= limit))
+		return;
+	szx = block_fit(message, BLOCK_SZX_LARGEST, limit);
+	errand->block1 = (struct block){.is_there = true, .szx = (uint8_t)szx};
 }
 
 static void transmit(struct link_user *user)
@@ -151,18 +183,34 @@ static void transmit(struct link_user *user)
 	link_send(user, &message);
 }
 
-static void link_is_lost(struct link_user *user, const char *why)
+static void link_is_lost(struct link_user *user, const char *why, bool is_absent)
 {
-	fail_soon(container_of(user, struct errand, link), HOP_UNREACHABLE, why);
+	leave_address(container_of(user, struct errand, link), why, is_absent);
 }
 
 /* ---- addresses ---- */
 
-static void address_found(struct errand *errand, const struct addrinfo *info)
+static socklen_t length_of(const struct sockaddr_storage *address)
 {
+	return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+/* From the beginning, at the next one. */
+static void try_address(struct errand *errand)
+{
+	const struct sockaddr_storage *address = &errand->addresses[errand->address_next++];
+
+	list_remove(&errand->queue);
+	link_leave(&errand->link);
+	if (errand->is_sent)
+		map_remove(&errand->sender->by_token, &errand->node);
+	errand->is_sent = errand->is_failing = errand->is_absent = false;
+	errand->block1 = errand->block2 = (struct block){0};
+	strbuf_clear(&errand->body);
 	errand->link.turn = transmit;
 	errand->link.lost = link_is_lost;
-	link_join(errand->sender, &errand->link, info->ai_addr, info->ai_addrlen, errand->target.is_stream);
+	link_join(errand->sender, &errand->link, (const struct sockaddr *)address, length_of(address),
+		  errand->target.is_stream);
 	link_ask(&errand->link);
 }
 
@@ -171,12 +219,14 @@ static void resolved(void *arg, const struct addrinfo *infos, const char *why)
 	struct errand *errand = arg;
 
 	errand->resolution = NULL;
-	for (const struct addrinfo *info = infos; info; info = info->ai_next)
-		if (guard_allows(&errand->sender->guard, info->ai_addr)) {
-			address_found(errand, info);
-			return;
-		}
-	fail_soon(errand, HOP_UNREACHABLE, why ? why : "address is none that may be connected to (outgoing.networks)");
+	for (const struct addrinfo *info = infos; info && errand->address_count < ADDRESSES_MOST; info = info->ai_next)
+		if (guard_allows(&errand->sender->guard, info->ai_addr))
+			memcpy(&errand->addresses[errand->address_count++], info->ai_addr, info->ai_addrlen);
+	if (errand->address_count)
+		try_address(errand);
+	else
+		fail_soon(errand, HOP_UNREACHABLE,
+			  why ? why : "address is none that may be connected to (outgoing.networks)");
 }
 
 static void find_address(struct errand *errand)
@@ -189,8 +239,7 @@ static void find_address(struct errand *errand)
 	errand->is_busy = true;
 	sender->busy_count++;
 	if (resolver_is_literal(target->host, target->port, &address)) {
-		info.ai_addrlen =
-			address.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+		info.ai_addrlen = length_of(&address);
 		resolved(errand, &info, NULL);
 		return;
 	}
@@ -227,18 +276,43 @@ static struct errand *find_errand(const struct sender *sender, struct str token,
 	return NULL;
 }
 
-/* RFC 7959 2.5: the next part of the request, in the size that the peer wants. */
+/* To a part of the request that is not the one that was sent last. */
+static bool is_old(const struct errand *errand, const struct message *message)
+{
+	struct block taken = block_read(message, COAP_OPTION_BLOCK1);
+
+	return errand->block1.is_there && taken.is_there && taken.number != errand->block1.number &&
+	       block_offset(&taken) != block_offset(&errand->block1);
+}
+
+/* RFC 7959 2.3, 2.5: the next part of the request, in the size that the peer wants, if he has taken this one, or has
+ * done something with it and waits for more. */
 static bool send_next_part(struct errand *errand, const struct message *message)
 {
 	struct block taken = block_read(message, COAP_OPTION_BLOCK1);
 	size_t next = block_offset(&errand->block1) + block_size(errand->block1.szx);
+	bool is_wanted = message->code == MESSAGE_CODE(2, 31) ||
+			 (message_is_success(message) && taken.is_there && taken.has_more);
 
-	if (!errand->block1.is_there || !errand->block1.has_more || message->code != MESSAGE_CODE(2, 31))
+	if (!errand->block1.is_there || !errand->block1.has_more || !is_wanted)
 		return false;
 	if (taken.is_there && taken.szx < errand->block1.szx)
 		errand->block1.szx = taken.szx;
 	errand->block1.number = (uint32_t)(next / block_size(errand->block1.szx));
 	link_ask(&errand->link);
+	return true;
+}
+
+/* RFC 7959 2.4: those of one response have one. */
+static bool is_etag_right(struct errand *errand, const struct message *message)
+{
+	struct str etag = message_option(message, COAP_OPTION_ETAG);
+
+	if (errand->body.len)
+		return str_eq(etag, str_make(errand->etag, errand->etag_len));
+	errand->etag_len = etag.len;
+	if (etag.len)
+		memcpy(errand->etag, etag.ptr, etag.len);
 	return true;
 }
 
@@ -251,7 +325,7 @@ static bool take_payload(struct errand *errand, const struct message *message)
 		fail_soon(errand, HOP_UNREACHABLE, "content of the answer is larger than what is taken");
 		return false;
 	}
-	if (block.is_there && block_offset(&block) != errand->body.len) {
+	if (block.is_there && (block_offset(&block) != errand->body.len || !is_etag_right(errand, message))) {
 		fail_soon(errand, HOP_UNREACHABLE, "a part of the answer is not the one that was asked for");
 		return false;
 	}
@@ -268,10 +342,22 @@ static void take_response(struct errand *errand, const struct message *message)
 {
 	struct sender *sender = errand->sender;
 
-	if (send_next_part(errand, message) || !take_payload(errand, message))
+	if (is_old(errand, message) || send_next_part(errand, message) || !take_payload(errand, message))
 		return;
 	hop_message_judge(errand->hop, message, &errand->body, &sender->transcoder, &sender->limits);
 	finish(errand);
+}
+
+/* RFC 7252 5.4.1: one with a critical option that is not understood is rejected. */
+static bool is_understood(struct errand *errand, const struct message *message)
+{
+	char what[100], why[120];
+
+	if (!option_refuses(message, what, sizeof(what)))
+		return true;
+	snprintf(why, sizeof(why), "in the answer: %s", what);
+	fail_soon(errand, HOP_UNREACHABLE, why);
+	return false;
 }
 
 /* RFC 7252 5.3.2: a response that nobody waits for is rejected. */
@@ -281,24 +367,27 @@ static coap_response_t took(coap_session_t *session, const coap_pdu_t *sent, con
 	struct sender *sender = coap_get_app_data(coap_session_get_context(session));
 	struct message message;
 	struct errand *errand;
+	bool is_taken;
 
 	(void)sent, (void)mid;
 	message_read(&message, received);
 	errand = find_errand(sender, message.token, session);
-	if (errand)
+	is_taken = errand && is_understood(errand, &message);
+	if (is_taken)
 		take_response(errand, &message);
-	return errand || message.type != COAP_MESSAGE_CON || coap_session_get_proto(session) == COAP_PROTO_TCP
+	return is_taken || message.type != COAP_MESSAGE_CON || coap_session_get_proto(session) == COAP_PROTO_TCP
 		       ? COAP_RESPONSE_OK
 		       : COAP_RESPONSE_FAIL;
 }
 
-void sender_rejected(struct sender *sender, const coap_session_t *session, const coap_pdu_t *sent, const char *why)
+void sender_rejected(struct sender *sender, const coap_session_t *session, const coap_pdu_t *sent, const char *why,
+		     bool is_absent)
 {
 	coap_bin_const_t token = coap_pdu_get_token(sent);
 	struct errand *errand = find_errand(sender, str_make((const char *)token.s, token.length), session);
 
 	if (errand)
-		fail_soon(errand, HOP_UNREACHABLE, why);
+		leave_address(errand, why, is_absent);
 }
 
 /* ---- hops ---- */
@@ -311,7 +400,7 @@ void sender_send(struct sender *sender, struct hop *hop)
 	errand->sender = sender;
 	errand->hop = hop;
 	errand->timer.fire = too_late;
-	errand->token = sender->next_token++;
+	errand->token = id_seed(); /* RFC 7252 5.3.1: nobody guesses it */
 	arena_init(&errand->arena);
 	list_init(&errand->queue);
 	hop->of_binding = errand;
@@ -340,19 +429,17 @@ void sender_cancel(struct sender *sender, struct hop *hop)
 
 static void set_up(coap_context_t *context, struct sender *sender)
 {
-	enum { OPTIONS = 64 * 1024 };
-
 	coap_set_app_data(context, sender);
 	coap_register_event_handler(context, link_event);
 	coap_register_nack_handler(context, link_rejected);
+	coap_register_pong_handler(context, link_ponged);
 	coap_register_response_handler(context, took);
-	coap_context_set_csm_max_message_size(context, (uint32_t)sender->config.max_answer + OPTIONS);
+	engine_announce(&sender->engine, sender->config.max_answer);
 }
 
 int sender_open(struct sender *sender, struct cse *cse, struct loop *loop, const struct binding_config *config,
 		char *message, size_t size)
 {
-	struct id_source random;
 	int error = guard_init(&sender->guard, config->networks, config->is_public, message, size);
 
 	if (error < 0)
@@ -371,8 +458,6 @@ int sender_open(struct sender *sender, struct cse *cse, struct loop *loop, const
 	list_init(&sender->waiting);
 	list_init(&sender->failed);
 	sender->soon.fire = end_failed;
-	id_source_init(&random, id_seed());
-	sender->next_token = id_next(&random);
 	sender->seed = id_seed();
 	set_up(sender->engine.context, sender);
 	transcoder_init(&sender->transcoder, config->schema);

@@ -23,7 +23,6 @@ struct sender {
 	struct list failed;  /* errands that end in the next round */
 	struct timer soon;
 	unsigned busy_count;
-	uint64_t next_token;
 	uint64_t seed;
 	struct transcoder transcoder;
 	struct strbuf out;
@@ -39,7 +38,8 @@ void sender_close(struct sender *sender);
 void sender_send(struct sender *sender, struct hop *hop);
 void sender_cancel(struct sender *sender, struct hop *hop);
 
-/* The peer of a session has not taken a message. May be called from within libcoap. */
-void sender_rejected(struct sender *sender, const coap_session_t *session, const coap_pdu_t *sent, const char *why);
+/* The peer of a session has not taken a message; is_absent: nobody is there. May be called from within libcoap. */
+void sender_rejected(struct sender *sender, const coap_session_t *session, const coap_pdu_t *sent, const char *why,
+		     bool is_absent);
 
 #endif

@@ -14,9 +14,12 @@
 static void refuse(struct exchange *exchange, const struct message *request, uint8_t code, enum rsc rsc,
 		   const char *why)
 {
+	struct server *server = exchange->server;
 	struct message message = {0};
 
-	translate_refusal(&message, request, code, rsc, str_of(why), &exchange->server->scratch);
+	translate_refusal(&message, request, code, rsc, str_of(why), &server->scratch, &server->transcoder);
+	if (code == MESSAGE_CODE(4, 13)) /* RFC 7959 2.9.3 */
+		message_add_uint(&message, COAP_OPTION_SIZE1, server->config->max_body);
 	exchange_answer(exchange, &message);
 }
 
@@ -35,8 +38,8 @@ static void replied(struct request *req, void *arg)
 	struct message message = {0};
 
 	translate_response(&message, req, exchange->media, &server->transcoder);
-	if (exchange->observation.len && message_is_success(&message))
-		observe_begin(exchange, req, &message);
+	if (message_is_success(&message))
+		observe_begin(exchange, &message);
 	if (message.code)
 		exchange_answer(exchange, &message);
 	else
@@ -61,7 +64,7 @@ static void submit(struct exchange *exchange, const struct message *message, str
 	req->peer = address_peer(&coap_session_get_addr_remote(exchange->session)->addr.sa);
 	translate_request(message, content, server->config->schema, req);
 	server->waiting_count++;
-	observe_look(exchange, message);
+	observe_look(exchange, message, req->param[PARAM_to]);
 	exchange_wait(exchange);
 	cse_submit(server->cse, req, replied, exchange);
 }
@@ -157,6 +160,8 @@ static void take_new(struct server *server, coap_session_t *session, const struc
 	char why[100];
 	uint8_t code = option_refuses(message, why, sizeof(why));
 
+	if (is_datagram)
+		exchange_take_echo(session, message);
 	if (is_datagram && message_len(message) >= COAP_RXBUFFER_SIZE) /* libcoap has cut it, without a word */
 		refuse(exchange, message, MESSAGE_CODE(4, 13), RSC_CONTENTS_UNACCEPTABLE,
 		       "datagram is too long: send blocks");
@@ -239,20 +244,20 @@ static int happened(coap_session_t *session, const coap_event_t event)
 static void rejected(coap_session_t *session, const coap_pdu_t *sent, const coap_nack_reason_t reason,
 		     const coap_mid_t mid)
 {
-	(void)mid;
-	if (coap_pdu_get_code(sent))
-		observe_end(coap_get_app_data(coap_session_get_context(session)), session, coap_pdu_get_token(sent));
-	else
-		exchange_pinged(session, reason == COAP_NACK_RST);
+	(void)reason, (void)mid;
+	observe_end(coap_get_app_data(coap_session_get_context(session)), session, coap_pdu_get_token(sent));
 }
 
 /* Nothing is asked of those who ask. */
 static coap_response_t responded(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received,
 				 const coap_mid_t mid)
 {
+	struct tcp *tcp = tcp_of(session);
+
 	(void)sent, (void)mid;
-	return tcp_of(session) || coap_pdu_get_type(received) != COAP_MESSAGE_CON ? COAP_RESPONSE_OK
-										  : COAP_RESPONSE_FAIL;
+	if (tcp)
+		tcp_heard(tcp);
+	return tcp || coap_pdu_get_type(received) != COAP_MESSAGE_CON ? COAP_RESPONSE_OK : COAP_RESPONSE_FAIL;
 }
 
 static void pinged(coap_session_t *session, const coap_pdu_t *ping, const coap_mid_t mid)
@@ -260,8 +265,23 @@ static void pinged(coap_session_t *session, const coap_pdu_t *ping, const coap_m
 	struct tcp *tcp = tcp_of(session);
 
 	(void)mid;
-	if (tcp && coap_pdu_get_token(ping).length)
+	if (!tcp)
+		return;
+	tcp_heard(tcp);
+	if (coap_pdu_get_code(ping) && coap_pdu_get_token(ping).length)
 		tcp_pong(tcp, ping);
+}
+
+static void ponged(coap_session_t *session, const coap_pdu_t *pong, const coap_mid_t mid)
+{
+	struct tcp *tcp = tcp_of(session);
+
+	(void)mid;
+	if (!tcp)
+		return;
+	tcp_heard(tcp);
+	if (engine_is_release(pong))
+		tcp_release(tcp);
 }
 
 /* ---- opening and closing ---- */
@@ -334,16 +354,17 @@ static size_t room_for_parts(const struct binding_config *config)
 
 static void set_up(struct server *server)
 {
-	enum { OPTIONS = 64 * 1024, MOST_SESSIONS = 256 };
+	enum { MOST_SESSIONS = 256 };
 	coap_context_t *context = server->engine.context;
 
 	coap_set_app_data(context, server);
 	coap_register_event_handler(context, happened);
 	coap_register_nack_handler(context, rejected);
 	coap_register_ping_handler(context, pinged);
+	coap_register_pong_handler(context, ponged);
 	coap_register_response_handler(context, responded);
 	coap_context_set_max_idle_sessions(context, MOST_SESSIONS);
-	coap_context_set_csm_max_message_size(context, (uint32_t)server->config->max_body + OPTIONS);
+	engine_announce(&server->engine, server->config->max_body);
 	add_handlers(context);
 	server_set_limits(server);
 }

@@ -19,6 +19,8 @@ struct server {
 	struct transcoder transcoder;
 	struct strbuf out, scratch;
 	uint64_t seed, next_key;
+	uint32_t sequence;		     /* of the last notification */
+	uint16_t observers_at[1024];	     /* by address */
 	unsigned waiting_count;		     /* requests that the CSE has not answered */
 	bool is_draining;		     /* what comes is turned away */
 	int64_t acknowledge_after_us;	     /* see exchange_wait */

@@ -36,6 +36,7 @@ static void closed(struct tcp *tcp)
 		return;
 	tcp->is_open = false;
 	loop_timer_cancel(tcp->tcps->loop, &tcp->end);
+	loop_timer_cancel(tcp->tcps->loop, &tcp->late);
 	list_remove(&tcp->link);
 	list_push(&tcp->tcps->closed, &tcp->link);
 	tcp->tcps->count--;
@@ -49,8 +50,62 @@ static bool is_idle(const struct tcp *tcp)
 
 void tcp_settle(struct tcp *tcp)
 {
-	if (tcp->tcps->is_draining && is_idle(tcp))
+	if ((tcp->tcps->is_draining || tcp->is_released) && is_idle(tcp))
 		end_soon(tcp);
+}
+
+void tcp_release(struct tcp *tcp)
+{
+	tcp->is_released = true;
+	tcp_settle(tcp);
+}
+
+/* ---- what comes in pieces ---- */
+
+size_t __real_coap_session_max_pdu_rcv_size(const coap_session_t *session);
+size_t __wrap_coap_session_max_pdu_rcv_size(const coap_session_t *session);
+
+static int64_t body_timeout_us(const struct tcp *tcp)
+{
+	return (int64_t)tcp->tcps->config->body_timeout_ms * 1000;
+}
+
+/* Two looks, so that there is a timer for all messages and not one for each: what is unfinished then ends after the
+ * timeout, and before it has passed twice. */
+static void look(struct timer *timer)
+{
+	struct tcp *tcp = container_of(timer, struct tcp, late);
+
+	if (!tcp->is_reading)
+		return;
+	if (tcp->overdue == tcp->begun) {
+		end_soon(tcp);
+		return;
+	}
+	tcp->overdue = tcp->begun;
+	loop_timer_set(tcp->tcps->loop, timer, body_timeout_us(tcp));
+}
+
+/* The linker puts this in the place of libcoap's own function (configure.ac), which is called when it has the length of
+ * a message, and makes room for it; nothing bounds how long it then takes to come. */
+size_t __wrap_coap_session_max_pdu_rcv_size(const coap_session_t *session)
+{
+	struct tcp *tcp = tcp_of(session);
+
+	if (tcp && tcp->is_open) {
+		tcp->is_reading = true;
+		tcp->begun++;
+		if (!tcp->late.is_set) {
+			tcp->overdue = tcp->begun;
+			loop_timer_set(tcp->tcps->loop, &tcp->late, body_timeout_us(tcp));
+		}
+	}
+	return __real_coap_session_max_pdu_rcv_size(session);
+}
+
+void tcp_heard(struct tcp *tcp)
+{
+	tcp->is_reading = false;
 }
 
 /* ---- what waits ---- */
@@ -62,7 +117,7 @@ ssize_t __wrap_coap_session_delay_pdu(coap_session_t *session, coap_pdu_t *pdu, 
 
 static void await_reader(struct tcp *tcp)
 {
-	end_after(tcp, (int64_t)tcp->tcps->config->body_timeout_ms * 1000);
+	end_after(tcp, body_timeout_us(tcp));
 }
 
 /* The linker puts this and the next in the place of libcoap's own functions (configure.ac): it has no bound for what
@@ -127,7 +182,12 @@ static void came(struct tcps *tcps, coap_session_t *session)
 {
 	struct tcp *tcp = xzalloc(sizeof(*tcp));
 
-	*tcp = (struct tcp){.tcps = tcps, .session = session, .id = ++tcps->next_id, .is_open = true, .end.fire = end};
+	*tcp = (struct tcp){.tcps = tcps,
+			    .session = session,
+			    .id = ++tcps->next_id,
+			    .is_open = true,
+			    .end.fire = end,
+			    .late.fire = look};
 	list_init(&tcp->exchanges);
 	list_push(&tcps->by_use, &tcp->link);
 	tcps->count++;
@@ -152,6 +212,8 @@ void tcps_event(struct tcps *tcps, coap_session_t *session, coap_event_t event)
 
 	if (event == COAP_EVENT_TCP_CONNECTED && !tcp)
 		came(tcps, session);
+	else if (event == COAP_EVENT_SESSION_CONNECTED && tcp)
+		tcp_heard(tcp); /* CSM */
 	else if (event == COAP_EVENT_TCP_CLOSED && tcp)
 		closed(tcp);
 	else if (event == COAP_EVENT_SERVER_SESSION_DEL && tcp)
@@ -168,6 +230,7 @@ struct tcp *tcp_of(const coap_session_t *session)
 
 bool tcp_use(struct tcp *tcp)
 {
+	tcp_heard(tcp);
 	if (coap_session_get_state(tcp->session) != COAP_SESSION_STATE_ESTABLISHED) {
 		end_soon(tcp);
 		return false;

@@ -29,6 +29,10 @@ struct tcp {
 	coap_session_t *session;
 	uint64_t id; /* of all connections' */
 	bool is_open;
+	bool is_released; /* the peer asks for its end when all is answered */
+	bool is_reading;  /* a message has begun to come; how many have */
+	uint64_t begun, overdue;
+	struct timer late;
 	struct list exchanges; /* requests that are not answered (exchange.h) */
 	unsigned waiting_count;
 	size_t waiting_bytes; /* about */
@@ -51,6 +55,10 @@ struct tcp *tcp_of(const coap_session_t *session);
 /* A request has come; from here on it is worth more than those that were silent longer. false: the peer has not said
  * what it takes, and it ends (RFC 8323 5.3). */
 bool tcp_use(struct tcp *tcp);
+/* A message has come whole, whatever it was. */
+void tcp_heard(struct tcp *tcp);
+/* Release (RFC 8323 5.5): it ends when all is answered. */
+void tcp_release(struct tcp *tcp);
 /* Answers with the token of a ping (RFC 8323 5.4); libcoap's own answer, which follows, has none. */
 void tcp_pong(struct tcp *tcp, const coap_pdu_t *ping);
 /* One of its requests is answered. */

@@ -64,7 +64,7 @@ static void settle_operation(const struct message *message, struct request *req)
 	struct str given = req->param[PARAM_operation];
 
 	if (op == OP_NONE)
-		refusal_note(req, RSC_OPERATION_NOT_ALLOWED, "method 0.%02u stands for no operation", message->code);
+		refusal_note(req, RSC_OPERATION_NOT_ALLOWED, "the method stands for no operation");
 	else if (given.ptr && message->code != POST && !str_eq(given, digit(op)))
 		refusal_note(req, RSC_BAD_REQUEST, "operation %" STR_FMT " does not go with method 0.%02u",
 			     given.len < 20 ? (int)given.len : 20, given.ptr, message->code);
@@ -107,7 +107,8 @@ static void write_target(struct strbuf *out, const struct message *message, stru
 		if (option->number == COAP_OPTION_URI_PATH) {
 			strbuf_add_char(out, '/');
 			target_add_escaped(out, option->value, ":@");
-		} else if (option->number == COAP_OPTION_URI_QUERY && !take_parameter(req, option->value)) {
+		} else if (option->number == COAP_OPTION_URI_QUERY && option->value.len &&
+			   !take_parameter(req, option->value)) {
 			strbuf_add_char(out, separator);
 			target_add_escaped(out, option->value, ":@=+*,/");
 			separator = '&';
@@ -139,7 +140,7 @@ static void map_option(struct request *req, const struct option_def *def, struct
 		text = arena_copy(&req->arena, value);
 	if (!def->is_uint && !str_is_utf8(value))
 		refusal_note(req, RSC_BAD_REQUEST, "%s is malformed UTF-8", def->name);
-	if (def->parameter != PARAM_COUNT)
+	else if (def->parameter != PARAM_COUNT)
 		request_set(req, def->parameter, text);
 	else if (def->number == ONEM2M_RTURI)
 		req->response_targets = text;
@@ -211,12 +212,14 @@ static uint8_t code_of(const struct request *req, struct str location)
 	return (uint8_t)MESSAGE_CODE(code / 100, code % 100);
 }
 
-/* Does it fit into options? A deep tree has more names than a message has options. */
+/* Does it fit into options, and leave room for more in a datagram? A deep tree has more names than either. */
 static bool is_path_for_options(struct str path)
 {
-	enum { LONGEST = 255, MOST = MESSAGE_OPTIONS_MAX / 2 };
+	enum { LONGEST = 255, MOST = MESSAGE_OPTIONS_MAX / 2, MOST_BYTES = 512 };
 	unsigned count = 0;
 
+	if (path.len > MOST_BYTES)
+		return false;
 	while (path.ptr)
 		if (str_split(&path, '/').len > LONGEST || ++count > MOST)
 			return false;
@@ -260,14 +263,16 @@ static void add_echo(struct message *message, unsigned number, struct str value)
 {
 	const struct option_def *def = option_find(number);
 
-	if (value.ptr && value.len >= def->shortest && value.len <= def->longest)
+	if (value.ptr && value.len >= def->shortest && value.len <= def->longest && str_is_utf8(value))
 		message_add(message, number, value);
 }
 
-/* A response that a cache may keep is not fresh for a moment (TS-0008 6.4); RFC 7252 5.9 says which those are. */
-static bool is_cacheable(uint8_t code)
+/* A response that a cache may keep is not fresh for a moment (TS-0008 6.4); RFC 7252 5.9 says which those are, and that
+ * with 5.03 it is the time after which to ask again. */
+static void add_max_age(struct message *message)
 {
-	return code == MESSAGE_CODE(2, 5) || code >> 5 >= 4;
+	if (message->code == MESSAGE_CODE(2, 5) || message->code >> 5 >= 4)
+		message_add_uint(message, COAP_OPTION_MAXAGE, message->code == MESSAGE_CODE(5, 3));
 }
 
 static void add_payload(struct message *message, const struct media_def *media, struct str payload)
@@ -275,8 +280,7 @@ static void add_payload(struct message *message, const struct media_def *media, 
 	message->payload = payload;
 	if (payload.len)
 		message_add_uint(message, COAP_OPTION_CONTENT_FORMAT, format_number(media));
-	if (is_cacheable(message->code))
-		message_add_uint(message, COAP_OPTION_MAXAGE, 0);
+	add_max_age(message);
 }
 
 void translate_response(struct message *message, struct request *req, const struct media_def *media,
@@ -305,15 +309,19 @@ void translate_response(struct message *message, struct request *req, const stru
 }
 
 void translate_refusal(struct message *message, const struct message *request, uint8_t code, enum rsc rsc,
-		       struct str why, struct strbuf *scratch)
+		       struct str why, struct strbuf *scratch, struct transcoder *transcoder)
 {
-	const struct media_def *media = media_of_codec(&codec_json);
+	const struct media_def *media = translate_media(request);
+	struct str payload;
 
+	if (!media)
+		media = media_of_codec(&codec_json);
+	strbuf_clear(scratch);
+	transcoder_add_debug(scratch, why);
+	payload = transcoder_answer(transcoder, media->codec, strbuf_str(scratch), &rsc);
 	message->code = code;
 	message_add_uint(message, ONEM2M_RSC, (unsigned)rsc);
 	add_echo(message, ONEM2M_RQI, message_option(request, ONEM2M_RQI));
 	add_echo(message, ONEM2M_RVI, message_option(request, ONEM2M_RVI));
-	strbuf_clear(scratch);
-	transcoder_add_debug(scratch, why);
-	add_payload(message, media, strbuf_str(scratch));
+	add_payload(message, media, payload);
 }

@@ -19,9 +19,9 @@ void translate_request(const struct message *message, struct str content, const 
 void translate_response(struct message *message, struct request *req, const struct media_def *media,
 			struct transcoder *transcoder);
 
-/* The same for a request that the CSE has not seen: a refusal of the protocol's. scratch takes the bytes of the
- * payload. */
+/* The same for a request that the CSE has not seen: a refusal of the protocol's, in the type that answers to it have.
+ * scratch takes the explanation. */
 void translate_refusal(struct message *message, const struct message *request, uint8_t code, enum rsc rsc,
-		       struct str why, struct strbuf *scratch);
+		       struct str why, struct strbuf *scratch, struct transcoder *transcoder);
 
 #endif

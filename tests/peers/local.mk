@@ -22,10 +22,10 @@ dist_check_SCRIPTS += tests/peers/test_websocket_clients.py tests/peers/test_web
 EXTRA_DIST += tests/peers/websocket_client.py tests/peers/websocket_stand.py
 
 if WITH_COAP
-TESTS += tests/peers/test_coap.py tests/peers/test_coap_clients.py tests/peers/test_coap_document.py
+TESTS += tests/peers/test_coap.py tests/peers/test_coap_hard.py tests/peers/test_coap_clients.py tests/peers/test_coap_document.py
 check_DATA += tests/peers/coap_options.so
 CLEANFILES += tests/peers/coap_options.so
 tests/peers/coap_options.so: tests/peers/coap_options.c
 	$(AM_V_GEN)$(MKDIR_P) tests/peers && $(CC) -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -shared -fPIC $(COAP_CFLAGS) -o $@ $(srcdir)/tests/peers/coap_options.c
 endif
-EXTRA_DIST += docs/coap.md tests/peers/test_coap.py tests/peers/test_coap_clients.py tests/peers/test_coap_document.py tests/peers/raw_coap.py tests/peers/coap_far.py tests/peers/coap_options.c
+EXTRA_DIST += docs/coap.md tests/peers/test_coap.py tests/peers/test_coap_hard.py tests/peers/test_coap_clients.py tests/peers/test_coap_document.py tests/peers/raw_coap.py tests/peers/coap_far.py tests/peers/coap_options.c

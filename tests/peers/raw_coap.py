@@ -17,7 +17,7 @@ from copse_harness import Server, expect_equal
 CON, NON, ACK, RST = range(4)
 GET, POST, PUT, DELETE = 1, 2, 3, 4
 OBSERVE, LOCATION_PATH, URI_PATH, CONTENT_FORMAT, MAX_AGE, URI_QUERY, ACCEPT = 6, 8, 11, 12, 14, 15, 17
-BLOCK2, BLOCK1, SIZE2, SIZE1 = 23, 27, 28, 60
+ETAG, BLOCK2, BLOCK1, SIZE2, SIZE1, ECHO = 4, 23, 27, 28, 60, 252
 OT, RTURI, TY, RVI, FR, RQI, RSC = 259, 263, 267, 271, 279, 283, 307
 LARGE = 200_000
 PATIENCE = 20  # seconds until something that must happen counts as missing
@@ -99,11 +99,11 @@ def read_tail(message, data):
         data = data[1:]
         fields = []
         for value in (delta, length):
+            expect(value != 15, "reserved 15 in an option")
             if value == 13:
                 value, data = data[0] + 13, data[1:]
             elif value == 14:
                 value, data = struct.unpack("!H", data[:2])[0] + 269, data[2:]
-            expect(value != 15, "reserved 15 in an option")
             fields.append(value)
         number += fields[0]
         expect(len(data) >= fields[1], "an option is cut")
@@ -329,11 +329,15 @@ def accept(message, kind=ACK):
 # ---- the server ----
 
 
+def port_of(server):
+    return int(re.search(r"binding=coap address=coap://[^\s]*:(\d+)", server.log()).group(1))
+
+
 @contextlib.contextmanager
 def serve(settings=None):
     settings = {"coap.listen": "127.0.0.1:0", "log.level": "info", **(settings or {})}
     with Server(store_type="memory", settings=settings) as server:
-        server.coap = int(re.search(r"binding=coap address=coap://[^\s]*:(\d+)", server.log()).group(1))
+        server.coap = port_of(server)
         yield server
 
 
