@@ -24,6 +24,15 @@ static struct uplink *make_uplink(struct binding_state *mqtt, const struct place
 	return uplink;
 }
 
+/* The identifier of the client is one, so two connections to a broker would end each other (MQTT 3.1.4). */
+static bool is_known_broker(const struct place *places, int count, const struct place *place)
+{
+	for (int i = 0; i < count; i++)
+		if (place_is_of_same_broker(&places[i], place) && !place_eq(&places[i], place))
+			return true;
+	return false;
+}
+
 /* The places of a list. Their number, or -1 and what is wrong. */
 static int read_places(struct binding_state *mqtt, const char *key, const char *list, struct place *places,
 		       char *message, size_t size)
@@ -39,6 +48,10 @@ static int read_places(struct binding_state *mqtt, const char *key, const char *
 		}
 		if (place_parse(item, &places[count], &mqtt->arena, &why) < 0) {
 			snprintf(message, size, "mqtt.%s %.*s: %s", key, STR_ARG(item), why);
+			return -1;
+		}
+		if (is_known_broker(places, count, &places[count])) {
+			snprintf(message, size, "mqtt.%s %.*s: the broker is named twice", key, STR_ARG(item));
 			return -1;
 		}
 		count++;

@@ -85,7 +85,7 @@ static struct uplink *find_in(struct list *uplinks, const struct place *place)
 	list_each (item, uplinks) {
 		struct broker *broker = container_of(item, struct broker, link);
 
-		if (strcmp(broker->place.host, place->host) == 0 && broker->place.port == place->port)
+		if (place_is_of_same_broker(&broker->place, place))
 			return uplink_of(broker);
 	}
 	return NULL;

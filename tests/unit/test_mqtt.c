@@ -196,6 +196,18 @@ static void wrong_uris_are_refused_with_a_reason(void **state)
 	arena_finish(&arena);
 }
 
+static void a_topic_has_no_more_levels_than_brokers_take(void **state)
+{
+	enum { MOST = 201 };
+	char levels[2 * MOST + 2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(levels); i++)
+		levels[i] = i % 2 ? '/' : 'a';
+	assert_true(topic_is_publishable(str_make(levels, 2 * MOST - 1)));
+	assert_false(topic_is_publishable(str_make(levels, 2 * MOST + 1)));
+}
+
 /* ---- rules ---- */
 
 struct ruled {
@@ -396,6 +408,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_rule_makes_an_instance, set_up_rules, tear_down_rules),
 		cmocka_unit_test_setup_teardown(bytes_become_base64_where_contentInfo_says_so, set_up_rules,
 						tear_down_rules),
+		cmocka_unit_test(a_topic_has_no_more_levels_than_brokers_take),
 		cmocka_unit_test_setup_teardown(no_level_is_a_way_out_of_the_target, set_up_rules, tear_down_rules),
 		cmocka_unit_test_setup_teardown(filters_match_level_by_level, set_up_rules, tear_down_rules),
 		cmocka_unit_test_setup_teardown(wrong_rules_are_refused_with_a_reason, set_up_rules, tear_down_rules),
