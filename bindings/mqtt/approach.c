@@ -41,15 +41,15 @@ static bool is_allowed(struct approach *approach, const struct sockaddr *address
 	return is_good;
 }
 
-/* With MQTT 5 a session lasts only as long as is asked for. */
+/* With MQTT 5 a session lasts only as long as is asked for (3.1.2.11.2). */
 static mosquitto_property *wishes(const struct approach_target *target)
 {
 	mosquitto_property *properties = NULL;
 
 	if (!target->largest_packet)
 		return NULL;
-	if (mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, UINT32_MAX) !=
-		    MOSQ_ERR_SUCCESS ||
+	if (mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
+					 target->keeps_session ? UINT32_MAX : 0) != MOSQ_ERR_SUCCESS ||
 	    mosquitto_property_add_int32(&properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, target->largest_packet) !=
 		    MOSQ_ERR_SUCCESS)
 		die_out_of_memory(0);

@@ -13,6 +13,7 @@ struct approach_target {
 	const char *host; /* a name or an address, without brackets */
 	uint16_t port;
 	unsigned keep_alive_s;
+	bool keeps_session;	   /* when the connection ends: MQTT 5 */
 	uint32_t largest_packet;   /* that the broker may send: MQTT 5; 0: MQTT 3.1.1, which cannot say */
 	const struct guard *guard; /* NULL: any address; outlives the approach */
 };

@@ -17,10 +17,30 @@ struct exchange {
 
 /* ---- answers ---- */
 
-static void publish_answer(const struct exchange *exchange, struct str answer)
+/* 0, or negative: it is dropped. */
+static int publish_answer(const struct exchange *exchange, struct str answer)
 {
-	if (exchange->topic.ptr && answer.len)
-		(void)!outbox_publish(&exchange->uplink->broker, exchange->topic, answer, exchange->correlation, NULL);
+	if (!exchange->topic.ptr || !answer.len)
+		return 0;
+	return outbox_publish(&exchange->uplink->broker, exchange->topic, answer, exchange->correlation, NULL);
+}
+
+/* What the request is answered is left in mqtt->out. */
+static void answer(struct request *req, const struct exchange *exchange)
+{
+	static const struct decode_error too_large = {.message = "there is no room for it on the way to the broker"};
+	struct binding_state *mqtt = exchange->uplink->mqtt;
+	const struct schema *schema = mqtt->config.schema;
+
+	strbuf_clear(&mqtt->out);
+	/* noResponse: nothing is answered once the request is accepted, TS-0001 8.1.2. */
+	if (exchange->topic.ptr && !req->answer.is_unwanted)
+		primitive_add_response(&mqtt->out, req, schema, exchange->codec, &req->arena);
+	if (publish_answer(exchange, strbuf_str(&mqtt->out)) == 0)
+		return;
+	strbuf_clear(&mqtt->out);
+	primitive_add_uncarried(&mqtt->out, req, schema, exchange->codec, &req->arena, &too_large);
+	(void)!publish_answer(exchange, strbuf_str(&mqtt->out));
 }
 
 static void reply(struct request *req, void *arg)
@@ -28,11 +48,7 @@ static void reply(struct request *req, void *arg)
 	struct exchange *exchange = arg;
 	struct binding_state *mqtt = exchange->uplink->mqtt;
 
-	strbuf_clear(&mqtt->out);
-	/* noResponse: nothing is answered once the request is accepted, TS-0001 8.1.2. */
-	if (exchange->topic.ptr && !req->answer.is_unwanted)
-		primitive_add_response(&mqtt->out, req, mqtt->config.schema, exchange->codec, &req->arena);
-	publish_answer(exchange, strbuf_str(&mqtt->out));
+	answer(req, exchange);
 	cache_answer(&mqtt->cache, exchange->entry, strbuf_str(&mqtt->out), clock_mono_us(loop_clock(mqtt->loop)));
 	request_release(req);
 	if (--mqtt->waiting_count == 0 && mqtt->is_closed)

@@ -195,6 +195,7 @@ static void set_up(struct binding_state *mqtt)
 	mqtt->circle.largest_packet = mqtt->config.max_body + PACKET_OVERHEAD;
 	mqtt->circle.username = settings->username[0] ? settings->username : NULL;
 	mqtt->circle.password = settings->password_file[0] ? mqtt->password : NULL;
+	mqtt->circle.largest_answer = mqtt->config.max_answer + PACKET_OVERHEAD;
 	mqtt->circle.connected = inbound_subscribe;
 	mqtt->circle.received = inbound_received;
 	mqtt->circle.lost = outbound_lost;

@@ -180,18 +180,21 @@ static void fail_soon(struct binding_state *mqtt, struct hop *hop, const char *w
 static void too_late(struct timer *timer)
 {
 	struct errand *errand = container_of(timer, struct errand, timer);
-	bool is_out = !errand->delivery.kept;
+	bool is_out = outbox_was_sent(&errand->delivery);
 
 	set_failure(errand->hop, is_out ? HOP_LATE : HOP_UNREACHABLE,
 		    is_out ? "no answer in time" : "no connection to the broker in time");
 	finish(errand->uplink->mqtt, errand->hop);
 }
 
-static void delivered(struct delivery *delivery)
+static void delivered(struct delivery *delivery, const char *why)
 {
 	struct errand *errand = container_of(delivery, struct errand, delivery);
 
-	list_init(&delivery->link);
+	if (why) {
+		fail_soon(errand->uplink->mqtt, errand->hop, why);
+		return;
+	}
 	if (errand->wants_answer)
 		return;
 	set_failure(errand->hop, HOP_ANSWERED, "");
@@ -207,8 +210,8 @@ void outbound_lost(struct broker *broker, const char *why)
 		struct hop *hop = container_of(item, struct hop, link);
 		struct errand *errand = hop->of_binding;
 
-		/* What libmosquitto has, it sends again over the next connection. */
-		if (errand->uplink == uplink && (!broker->is_own || errand->delivery.kept))
+		/* What was sent is sent again over the next connection. */
+		if (errand->uplink == uplink && (!broker->is_own || !outbox_was_sent(&errand->delivery)))
 			fail_soon(uplink->mqtt, hop, why);
 	}
 	if (!broker->is_own)
@@ -323,7 +326,7 @@ static const char *dispatch(struct binding_state *mqtt, struct errand *errand)
 		return "answers are listened for under as many paths as are allowed";
 	if (outbox_publish(&uplink->broker, strbuf_str(&mqtt->topic), strbuf_str(&mqtt->out), (struct str){0},
 			   &errand->delivery) < 0)
-		return "more waits for the broker than is kept";
+		return "more waits for the broker than is kept, or the message is larger than what it takes";
 	return NULL;
 }
 
@@ -335,7 +338,6 @@ void outbound_send(struct binding_state *mqtt, struct hop *hop)
 	errand->hop = hop;
 	errand->timer.fire = too_late;
 	errand->delivery.done = delivered;
-	list_init(&errand->delivery.link);
 	hop->of_binding = errand;
 	list_push(&mqtt->hops, &hop->link);
 	why = dispatch(mqtt, errand);
