@@ -150,6 +150,7 @@ static void read_settings(struct mqtt_settings *settings, const struct setting *
 		.username = setting_text(section, "username"),
 		.password_file = setting_text(section, "password_file"),
 		.serves_admin = setting_number(section, "admin"),
+		.takes_any_credential = setting_number(section, "any_credential"),
 		.is_version5 = setting_number(section, "version") == 1,
 		.keep_alive_s = (unsigned)setting_number(section, "keep_alive"),
 		.cache_time_s = (unsigned)setting_number(section, "cache_time"),
@@ -176,6 +177,7 @@ static void set_up(struct binding_state *mqtt)
 	arena_init(&mqtt->arena);
 	arena_init(&mqtt->scratch);
 	arena_init(&mqtt->answers);
+	arena_init(&mqtt->spare.arena);
 	list_init(&mqtt->own);
 	list_init(&mqtt->others);
 	list_init(&mqtt->hops);
@@ -193,9 +195,9 @@ static void set_up(struct binding_state *mqtt)
 	mqtt->circle.is_version5 = settings->is_version5;
 	mqtt->circle.most_kept = settings->most_kept;
 	mqtt->circle.largest_packet = mqtt->config.max_body + PACKET_OVERHEAD;
+	mqtt->circle.largest_answer = mqtt->config.max_answer + PACKET_OVERHEAD;
 	mqtt->circle.username = settings->username[0] ? settings->username : NULL;
 	mqtt->circle.password = settings->password_file[0] ? mqtt->password : NULL;
-	mqtt->circle.largest_answer = mqtt->config.max_answer + PACKET_OVERHEAD;
 	mqtt->circle.connected = inbound_subscribe;
 	mqtt->circle.received = inbound_received;
 	mqtt->circle.lost = outbound_lost;
@@ -239,6 +241,7 @@ void mqtt_finish(struct binding_state *mqtt)
 	arena_finish(&mqtt->arena);
 	arena_finish(&mqtt->scratch);
 	arena_finish(&mqtt->answers);
+	arena_finish(&mqtt->spare.arena);
 	explicit_bzero(mqtt->password, sizeof(mqtt->password));
 	free(mqtt);
 }
