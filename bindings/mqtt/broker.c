@@ -405,7 +405,7 @@ static uint64_t read_so_far(const struct broker *broker)
 	int unread = 0;
 
 	if (getsockopt(broker->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
-	    ioctl(broker->watch.fd, FIONREAD, &unread) < 0)
+	    ioctl(broker->watch.fd, FIONREAD, &unread) < 0 || info.tcpi_bytes_received < (uint64_t)unread)
 		return 0;
 	return info.tcpi_bytes_received - (uint64_t)unread;
 }
