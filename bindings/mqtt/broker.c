@@ -190,6 +190,7 @@ static void begin(struct broker *broker)
 		.keeps_session = broker->is_own,
 		.largest_packet = broker->circle->is_version5 ? (uint32_t)broker->circle->largest_packet : 0,
 		.guard = broker->is_own ? NULL : &broker->circle->guard,
+		.crew = broker->is_own ? NULL : broker->circle->crew,
 	};
 
 	broker->state = BROKER_DIALING;
@@ -568,6 +569,7 @@ void circle_init(struct broker_circle *circle, struct loop *loop, struct log *lo
 {
 	circle->loop = loop;
 	circle->log = log;
+	circle->crew = approach_crew_create();
 	id_source_init(&circle->random, id_seed());
 	list_init(&circle->dirty);
 	circle->round_end.run = flush;
@@ -580,4 +582,5 @@ void circle_finish(struct broker_circle *circle)
 {
 	loop_remove_hook(circle->loop, &circle->round_end);
 	guard_finish(&circle->guard);
+	approach_crew_leave(circle->crew);
 }

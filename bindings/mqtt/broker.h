@@ -25,9 +25,10 @@ struct arrival {
 struct broker_circle {
 	struct loop *loop;
 	struct log *log;
-	struct id_source random; /* for the pauses */
-	struct guard guard;	 /* for brokers that others name */
-	struct list dirty;	 /* brokers with something to write at the end of the round */
+	struct id_source random;    /* for the pauses */
+	struct guard guard;	    /* for brokers that others name */
+	struct approach_crew *crew; /* the threads that connect to those */
+	struct list dirty;	    /* brokers with something to write at the end of the round */
 	struct loop_hook round_end;
 	unsigned keep_alive_s;
 	bool is_version5;

@@ -65,10 +65,17 @@ class Client:
     def topic(self, word="req", level=None):
         return "%s/oneM2M/%s/%s/id-in/json" % (self.prefix, word, level or self.name)
 
-    def answer(self):
-        topic, payload = self.listener.take()
+    def answer(self, seconds=10):
+        topic, payload = self.listener.take(seconds)
         answer = json.loads(payload)
         answer["topic"] = topic
+        return answer
+
+    def answer_to(self, sent, seconds=10):
+        """What comes before is passed over."""
+        answer = self.answer(seconds)
+        while answer.get("rqi") != sent["rqi"]:
+            answer = self.answer(seconds)
         return answer
 
     def request(self, op, to, pc=None, ty=None, **more):

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The MQTT binding against brokers and entities that do what they should not."""
 
+import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -50,9 +52,7 @@ def _():
             # alone it goes the same way
             meter.send(RETRIEVE, "cse-in/meter/c", rcn=4)
             wait_for_log(server, "since the broker ends the connection over it", 2, seconds=40)
-            last = meter.send(RETRIEVE, "cse-in/meter")["rqi"]
-            while json.loads(meter.listener.take(40)[1])["rqi"] != last:
-                pass
+            meter.answer_to(meter.send(RETRIEVE, "cse-in/meter"), 40)
 
 
 @rule("a topic of more levels than brokers take is none")
@@ -361,6 +361,17 @@ def _():
 # ---- brokers ----
 
 
+@contextlib.contextmanager
+def silence():
+    """A port at all addresses of loopback whose host says nothing: the kernel drops what does not fit into the queue."""
+    with socket.create_server(("0.0.0.0", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        for _ in range(4):
+            sock = waiting.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", full.getsockname()[1]))
+        yield full.getsockname()[1]
+
+
 def greet(wire):
     wire.send(CONNACK, b"\0\0")
 
@@ -374,16 +385,24 @@ def _():
 
 @rule("a connection that is not made in time is given up, and tried again")
 def _():
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-        waiting = []
-        for _ in range(4):  # the kernel drops what does not fit into the queue
-            waiting.append(socket.socket())
-            waiting[-1].setblocking(False)
-            waiting[-1].connect_ex(full.getsockname())
-        with serve("mqtt://127.0.0.1:%d" % full.getsockname()[1]) as server:
-            wait_for_log(server, "cannot be made in time", seconds=30)
-        for sock in waiting:
-            sock.close()
+    with silence() as port, serve("mqtt://127.0.0.1:%d" % port) as server:
+        wait_for_log(server, "cannot be made in time", seconds=30)
+
+
+@rule("brokers that others name, and whose hosts do not answer at all, take a bounded number of threads")
+def _():
+    with silence() as port, new_broker() as broker, serve(broker, notify__timeout="60") as server:
+        connected(server)
+        with Entity(broker, "Cmeter") as meter:
+            meter.register_with_container()
+            for i in range(200):
+                url = "mqtt://127.0.1.%d:%d/x" % (i + 1, port)
+                meter.send(CREATE, "cse-in/meter/c", subscription(url), 23, rqi=url)
+            expect_equal(meter.answer_to({"rqi": "mqtt://127.0.1.1:%d/x" % port})["rsc"], 5204, "the first gives way")
+            meter.answer_to(meter.send(RETRIEVE, "cse-in/meter"))
+        with open("/proc/%d/status" % server.pid, encoding="ascii") as status:
+            threads = int(re.search(r"Threads:\s*(\d+)", status.read()).group(1))
+        expect(64 <= threads < 140, "%d threads" % threads)
 
 
 @rule("a broker that refuses the password is told of once, also if it was away before")
