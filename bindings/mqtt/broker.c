@@ -517,6 +517,7 @@ void broker_open(struct broker *broker, struct broker_circle *circle, const stru
 {
 	*broker = (struct broker){
 		.circle = circle, .place = *place, .is_own = is_own, .watch.fd = -1, .tick.fire = keep_alive};
+	broker->seed = id_seed();
 	list_init(&broker->link);
 	list_init(&broker->dirty);
 	list_init(&broker->kept);

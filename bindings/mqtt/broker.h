@@ -44,6 +44,15 @@ struct broker_circle {
 	void (*lost)(struct broker *broker, const char *why);
 };
 
+/* A message over which the broker has ended the connection: one like it is not sent for a while. */
+struct outlaw {
+	uint64_t topic_hash;
+	size_t size;
+	int64_t until_us;
+};
+
+enum { OUTLAWS_MOST = 16 };
+
 enum broker_state {
 	BROKER_DOWN,	/* waits until it is tried again */
 	BROKER_DIALING, /* the thread works */
@@ -74,11 +83,14 @@ struct broker {
 	unsigned sent_count;
 	size_t sent_bytes, kept_bytes; /* kept_bytes: of both */
 	size_t largest_taken;	       /* bytes of a packet, as the broker says with MQTT 5; 0: any */
-	uint64_t read_bytes;	       /* when the last packet was whole */
-	unsigned failures;	       /* in a row: connections that were not made, or that were of no use */
-	char refusal[80];	       /* of the broker, in its answer to CONNECT */
-	char logged[160];	       /* why there is no connection, as it was logged last */
-	bool has_overflowed;	       /* it was logged */
+	struct outlaw outlaws[OUTLAWS_MOST];
+	unsigned outlaw_count; /* ever */
+	uint64_t seed;	       /* of their hashes */
+	uint64_t read_bytes;   /* when the last packet was whole */
+	unsigned failures;     /* in a row: connections that were not made, or that were of no use */
+	char refusal[80];      /* of the broker, in its answer to CONNECT */
+	char logged[160];      /* why there is no connection, as it was logged last */
+	bool has_overflowed;   /* it was logged */
 };
 
 /* place and client_id stay the caller's but for what is copied. The first try begins at once. */

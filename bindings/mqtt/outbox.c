@@ -10,6 +10,8 @@ enum {
 	LOSSES_MAX = 2,		/* connections that a message may be lost with */
 };
 
+#define OUTLAWED_US INT64_C(3600000000)
+
 /* A message until the broker has acknowledged it: in broker->kept while it waits for the connection or for room in the
  * window, in broker->sent while libmosquitto has it. */
 struct kept {
@@ -145,13 +147,37 @@ static int refuse_size(const struct broker *broker, size_t size)
 	return ERROR_LIMIT;
 }
 
+static void outlaw(struct broker *broker, const struct kept *kept)
+{
+	broker->outlaws[broker->outlaw_count++ % OUTLAWS_MOST] = (struct outlaw){
+		.topic_hash = str_hash(str_make(kept->bytes, kept->topic_len), broker->seed),
+		.size = size_of(kept),
+		.until_us = clock_mono_us(loop_clock(broker->circle->loop)) + OUTLAWED_US,
+	};
+}
+
+static bool is_outlawed(const struct broker *broker, struct str topic, size_t size)
+{
+	int64_t now_us = broker->outlaw_count ? clock_mono_us(loop_clock(broker->circle->loop)) : 0;
+
+	for (unsigned i = 0; i < OUTLAWS_MOST && i < broker->outlaw_count; i++) {
+		const struct outlaw *outlaw = &broker->outlaws[i];
+
+		if (size >= outlaw->size && now_us < outlaw->until_us &&
+		    outlaw->topic_hash == str_hash(topic, broker->seed))
+			return true;
+	}
+	return false;
+}
+
 int outbox_publish(struct broker *broker, struct str topic, struct str payload, struct str correlation,
 		   struct delivery *delivery)
 {
 	size_t size = topic.len + payload.len + correlation.len + KEPT_OVERHEAD;
 	struct kept *kept;
 
-	if (size > broker->circle->most_kept || (broker->largest_taken && size > broker->largest_taken))
+	if (size > broker->circle->most_kept || (broker->largest_taken && size > broker->largest_taken) ||
+	    is_outlawed(broker, topic, size))
 		return refuse_size(broker, size);
 	if (!broker->client || size > broker->circle->most_kept - broker->kept_bytes)
 		return refuse_overflow(broker);
@@ -230,6 +256,8 @@ bool outbox_lost(struct broker *broker)
 			  "message is dropped, since the broker ends the connection over it",
 			  "broker=%s:%u topic_bytes=%zu bytes=%zu", broker->place.host, (unsigned)broker->place.port,
 			  kept->topic_len, kept->payload_len);
+		broker->failures = 0; /* they are explained */
+		outlaw(broker, kept);
 		leave_window(broker, kept);
 		end(broker, kept, "the broker ends the connection over the message");
 	}

@@ -49,10 +49,16 @@ def _():
                 answered.add(json.loads(meter.listener.take(40)[1])["rqi"])
             expect_equal(answered, {rqi for i, rqi in enumerate(requests) if i != 2}, "answered")
             wait_for_log(server, "since the broker ends the connection over it", seconds=40)
-            # alone it goes the same way
-            meter.send(RETRIEVE, "cse-in/meter/c", rcn=4)
-            wait_for_log(server, "since the broker ends the connection over it", 2, seconds=40)
+            # one like it is not tried again
+            expect_equal(meter.answer_to(meter.send(RETRIEVE, "cse-in/meter/c", rcn=4), 40)["rsc"], 5207, "rsc")
+            expect_equal(meter.answer_to(meter.send(RETRIEVE, "cse-in/meter"))["rsc"], 2000, "rsc")
+            # nor is a notification, but it is first alone
+            meter.must(2001, CREATE, "cse-in/meter", {"m2m:cnt": {"rn": "d"}}, 3)
+            meter.must(2001, CREATE, "cse-in/meter/d", subscription(broker.url + "/alarms/d"), 23)
+            must(over_http(server, "POST", "/cse-in/meter/d", body=instance("x" * 25000), ty=4, origin="Cmeter"), 2001)
+            wait_for_log(server, "message is larger than what is sent to the broker", 2, seconds=40)
             meter.answer_to(meter.send(RETRIEVE, "cse-in/meter"), 40)
+            expect_equal(server.log().count("since the broker ends the connection over it"), 2, "messages dropped")
 
 
 @rule("a topic of more levels than brokers take is none")
