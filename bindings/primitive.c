@@ -274,13 +274,28 @@ void primitive_fill(struct request *req, const struct schema *schema, struct val
 {
 	for (struct value v = value_first(root); !value_is_absent(v); v = value_next(root, v))
 		set_member(req, schema, v);
+	if (!request_has(req, PARAM_requestIdentifier)) /* refused, but answered by what stands there */
+		request_set(req, PARAM_requestIdentifier, primitive_identifier(schema, root, &req->arena));
+}
+
+static struct str scalar_member(const struct schema *schema, struct value root, unsigned name, struct arena *arena)
+{
+	struct value v = member(schema, root, name);
+
+	return value_is_absent(v) ? (struct str){0} : bare_text(v, arena);
+}
+
+void primitive_identify(struct request *req, const struct schema *schema, struct value root, struct arena *arena)
+{
+	request_set(req, PARAM_requestIdentifier, primitive_identifier(schema, root, arena));
+	request_set(req, PARAM_from, scalar_member(schema, root, ATTR_from, arena));
+	request_set(req, PARAM_releaseVersionIndicator,
+		    scalar_member(schema, root, ATTR_releaseVersionIndicator, arena));
 }
 
 struct str primitive_identifier(const struct schema *schema, struct value root, struct arena *arena)
 {
-	struct value v = member(schema, root, ATTR_requestIdentifier);
-
-	return value_is_absent(v) || value_type(v) != VALUE_STRING ? (struct str){0} : value_string(v, arena);
+	return scalar_member(schema, root, ATTR_requestIdentifier, arena);
 }
 
 void primitive_answer(struct hop *hop, const struct schema *schema, struct value root)
@@ -312,11 +327,29 @@ static int add_encoded(struct strbuf *out, const struct schema *schema, enum cod
 	return 0;
 }
 
+/* An AE that has just registered without From is told who it is. */
 static void print_response(struct strbuf *out, const struct request *req)
 {
-	struct str to = req->param[PARAM_from];
+	struct str from = req->param[PARAM_from];
 
-	print_response_primitive(out, req, to.ptr ? to : STR(""), req->param[PARAM_releaseVersionIndicator]);
+	print_response_primitive(out, req, from.len ? from : req->from, req->param[PARAM_releaseVersionIndicator]);
+}
+
+void primitive_add_uncarried(struct strbuf *out, const struct request *req, const struct schema *schema,
+			     const struct codec *codec, struct arena *arena, const struct decode_error *why)
+{
+	struct request refusal = {.cse = req->cse, .from = req->from, .answer = {.rsc = RSC_NOT_ACCEPTABLE}};
+	struct strbuf json = {0}, text = {0};
+	struct decode_error error;
+
+	memcpy(refusal.param, req->param, sizeof(refusal.param));
+	transcoder_add_uncarried(&text, req->answer.rsc, codec, why);
+	refusal.answer.content = strbuf_str(&text);
+	print_response(&json, &refusal);
+	strbuf_finish(&text);
+	/* a text of ours: every serialization carries it */
+	(void)!add_encoded(out, schema, CODEC_RESPONSE, codec, strbuf_str(&json), arena, &error);
+	strbuf_finish(&json);
 }
 
 void primitive_add_response(struct strbuf *out, const struct request *req, const struct schema *schema,
@@ -326,19 +359,8 @@ void primitive_add_response(struct strbuf *out, const struct request *req, const
 	struct decode_error error;
 
 	print_response(&json, req);
-	if (add_encoded(out, schema, CODEC_RESPONSE, codec, strbuf_str(&json), arena, &error) < 0) {
-		struct request refusal = {.cse = req->cse, .answer = {.rsc = RSC_NOT_ACCEPTABLE}};
-		struct strbuf why = {0};
-
-		memcpy(refusal.param, req->param, sizeof(refusal.param));
-		transcoder_add_uncarried(&why, req->answer.rsc, codec, &error);
-		refusal.answer.content = strbuf_str(&why);
-		strbuf_clear(&json);
-		print_response(&json, &refusal);
-		strbuf_finish(&why);
-		/* a text of ours: every serialization carries it */
-		(void)!add_encoded(out, schema, CODEC_RESPONSE, codec, strbuf_str(&json), arena, &error);
-	}
+	if (add_encoded(out, schema, CODEC_RESPONSE, codec, strbuf_str(&json), arena, &error) < 0)
+		primitive_add_uncarried(out, req, schema, codec, arena, &error);
 	strbuf_finish(&json);
 }
 

@@ -17,7 +17,10 @@ enum primitive_kind primitive_decode(const struct schema *schema, const struct c
  * What has the wrong form becomes req->refused. */
 void primitive_fill(struct request *req, const struct schema *schema, struct value root);
 
-/* The Request Identifier; ptr NULL: there is none. */
+/* Sets only what a refusal needs: Request Identifier, From and Release Version Indicator, in the arena. */
+void primitive_identify(struct request *req, const struct schema *schema, struct value root, struct arena *arena);
+
+/* The Request Identifier, or the number that stands in its place; ptr NULL: there is none. */
 struct str primitive_identifier(const struct schema *schema, struct value root, struct arena *arena);
 
 /* Sets outcome, code and content of a hop that a response primitive answers; the content lives as long as the document.
@@ -28,6 +31,10 @@ void primitive_answer(struct hop *hop, const struct schema *schema, struct value
  * answered 5207. */
 void primitive_add_response(struct strbuf *out, const struct request *req, const struct schema *schema,
 			    const struct codec *codec, struct arena *arena);
+
+/* Appends the response primitive to a request whose answer cannot be carried. */
+void primitive_add_uncarried(struct strbuf *out, const struct request *req, const struct schema *schema,
+			     const struct codec *codec, struct arena *arena, const struct decode_error *why);
 
 /* Appends the request primitive of a hop; one to a URL names the URL as its target. 0, or -1: the serialization cannot
  * carry it, *error says what. */

@@ -13,6 +13,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { CREW_MOST = 128 };
+
+struct approach_crew {
+	atomic_uint members; /* threads, and the owner */
+};
+
 struct approach {
 	pthread_mutex_t lock; /* of is_over and is_abandoned */
 	bool is_over, is_abandoned;
@@ -23,6 +29,30 @@ struct approach {
 	char why[160];
 	bool is_connected;
 };
+
+struct approach_crew *approach_crew_create(void)
+{
+	struct approach_crew *crew = xzalloc(sizeof(*crew));
+
+	atomic_init(&crew->members, 1);
+	return crew;
+}
+
+void approach_crew_leave(struct approach_crew *crew)
+{
+	if (crew && atomic_fetch_sub(&crew->members, 1) == 1)
+		free(crew);
+}
+
+/* Threads are started by one thread only. */
+static bool join(struct approach_crew *crew)
+{
+	if (crew && atomic_load(&crew->members) > CREW_MOST)
+		return false;
+	if (crew)
+		atomic_fetch_add(&crew->members, 1);
+	return true;
+}
 
 static void destroy(struct approach *approach)
 {
@@ -41,15 +71,15 @@ static bool is_allowed(struct approach *approach, const struct sockaddr *address
 	return is_good;
 }
 
-/* With MQTT 5 a session lasts only as long as is asked for. */
+/* With MQTT 5 a session lasts only as long as is asked for (3.1.2.11.2). */
 static mosquitto_property *wishes(const struct approach_target *target)
 {
 	mosquitto_property *properties = NULL;
 
 	if (!target->largest_packet)
 		return NULL;
-	if (mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, UINT32_MAX) !=
-		    MOSQ_ERR_SUCCESS ||
+	if (mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
+					 target->keeps_session ? UINT32_MAX : 0) != MOSQ_ERR_SUCCESS ||
 	    mosquitto_property_add_int32(&properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, target->largest_packet) !=
 		    MOSQ_ERR_SUCCESS)
 		die_out_of_memory(0);
@@ -105,6 +135,7 @@ static void work(struct approach *approach)
 static void *run(void *arg)
 {
 	struct approach *approach = arg;
+	struct approach_crew *crew = approach->target.crew;
 	uint64_t one = 1;
 	bool is_mine;
 
@@ -119,14 +150,18 @@ static void *run(void *arg)
 		mosquitto_destroy(approach->client);
 		destroy(approach);
 	}
+	approach_crew_leave(crew);
 	return NULL;
 }
 
 struct approach *approach_start(struct mosquitto *client, const struct approach_target *target)
 {
-	struct approach *approach = xzalloc(sizeof(*approach));
+	struct approach *approach;
 	pthread_t thread;
 
+	if (!join(target->crew))
+		return NULL;
+	approach = xzalloc(sizeof(*approach));
 	approach->client = client;
 	approach->target = *target;
 	snprintf(approach->host, sizeof(approach->host), "%s", target->host);
@@ -138,6 +173,7 @@ struct approach *approach_start(struct mosquitto *client, const struct approach_
 		return approach;
 	}
 	destroy(approach);
+	approach_crew_leave(target->crew);
 	return NULL;
 }
 

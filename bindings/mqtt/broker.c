@@ -6,18 +6,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <mqtt_protocol.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
 	READS_PER_TURN = 64,	/* packets, so that one broker does not keep the others waiting */
-	GREETING_US = 10000000, /* for the answer to CONNECT */
+	DIALING_US = 10000000,	/* for the connection, */
+	GREETING_US = 10000000, /* and for the answer to CONNECT */
+	LASTING_US = 10000000,	/* a connection that was of use */
 	TICK_US = 1000000,	/* libmosquitto counts in seconds */
 	PAUSE_US = 1000000,	/* before the second try; doubled each time */
 	LONGEST_PAUSE_US = 60000000,
@@ -69,24 +72,39 @@ static int64_t pause_us(struct broker *broker)
 	return pause * 3 / 4 + (int64_t)(id_next(&broker->circle->random) % (uint64_t)(pause / 2));
 }
 
-static void log_loss(const struct broker *broker, const char *why)
+/* One line for each reason, not one for every try. */
+static void log_loss(struct broker *broker, const char *why)
 {
-	/* One line when it goes, not one for every try. */
-	log_event(broker->circle->log, broker->failures <= 1 && broker->is_own ? LOG_WARN : LOG_DEBUG,
-		  "no connection to the broker", "broker=%s:%u why=\"%s\"", broker->place.host,
-		  (unsigned)broker->place.port, why);
+	bool is_new = strcmp(why, broker->logged) != 0;
+	enum log_level level = broker->refusal[0] ? LOG_ERROR : LOG_WARN;
+
+	snprintf(broker->logged, sizeof(broker->logged), "%s", why);
+	log_event(broker->circle->log, is_new && broker->is_own ? level : LOG_DEBUG, "no connection to the broker",
+		  "broker=%s:%u why=\"%s\"", broker->place.host, (unsigned)broker->place.port, why);
 }
+
+static void make_client(struct broker *broker);
 
 /* The last thing that is done with the broker: lost may close it. */
 static void lose(struct broker *broker, const char *why)
 {
+	char refused[160];
+
+	snprintf(refused, sizeof(refused), "the broker refuses the connection: %s", broker->refusal);
+	if (broker->refusal[0])
+		why = refused;
 	stop_watching(broker);
 	loop_timer_cancel(broker->circle->loop, &broker->tick);
 	list_remove(&broker->dirty);
 	list_init(&broker->dirty);
+	if (broker->state == BROKER_UP && outbox_lost(broker)) {
+		mosquitto_destroy(broker->client);
+		make_client(broker);
+	}
 	broker->state = BROKER_DOWN;
 	broker->failures++;
 	log_loss(broker, why);
+	broker->refusal[0] = '\0';
 	broker->timer.fire = try_again;
 	loop_timer_set(broker->circle->loop, &broker->timer, pause_us(broker));
 	broker->circle->lost(broker, why);
@@ -95,6 +113,27 @@ static void lose(struct broker *broker, const char *why)
 static void no_greeting(struct timer *timer)
 {
 	lose(container_of(timer, struct broker, timer), "no answer to CONNECT");
+}
+
+/* The thread goes on by itself, with the client that it has. */
+static void leave_approach(struct broker *broker)
+{
+	struct approach *approach = broker->approach;
+
+	broker->approach = NULL;
+	if (!approach || approach_end(approach))
+		return;
+	outbox_take_back(broker);
+	make_client(broker);
+}
+
+static void no_connection(struct timer *timer)
+{
+	struct broker *broker = container_of(timer, struct broker, timer);
+
+	stop_watching(broker);
+	leave_approach(broker);
+	lose(broker, "it cannot be made in time");
 }
 
 static void keep_alive(struct timer *timer)
@@ -131,6 +170,7 @@ static void approached(struct loop_fd *watched, uint32_t events)
 		return;
 	}
 	broker->state = BROKER_GREETED;
+	broker->read_bytes = 0;
 	broker->timer.fire = no_greeting;
 	loop_timer_set(broker->circle->loop, &broker->timer, GREETING_US);
 	loop_timer_set(broker->circle->loop, &broker->tick, TICK_US);
@@ -141,27 +181,26 @@ static void no_thread(struct timer *timer)
 	lose(container_of(timer, struct broker, timer), "no thread to connect with");
 }
 
-static void make_client(struct broker *broker);
-
 static void begin(struct broker *broker)
 {
 	const struct approach_target target = {
 		.host = broker->place.host,
 		.port = broker->place.port,
 		.keep_alive_s = broker->circle->keep_alive_s,
+		.keeps_session = broker->is_own,
 		.largest_packet = broker->circle->is_version5 ? (uint32_t)broker->circle->largest_packet : 0,
 		.guard = broker->is_own ? NULL : &broker->circle->guard,
+		.crew = broker->is_own ? NULL : broker->circle->crew,
 	};
 
-	loop_timer_cancel(broker->circle->loop, &broker->timer);
 	broker->state = BROKER_DIALING;
+	broker->timer.fire = no_connection;
+	loop_timer_set(broker->circle->loop, &broker->timer, DIALING_US);
 	broker->approach = approach_start(broker->client, &target);
 	if (broker->approach && watch(broker, approach_fd(broker->approach), approached) == 0)
 		return;
 	broker->watch.fd = -1;
-	if (broker->approach && !approach_end(broker->approach))
-		make_client(broker); /* the thread keeps the one that it has */
-	broker->approach = NULL;
+	leave_approach(broker);
 	/* Whoever opens it does not hear of it from within. */
 	broker->timer.fire = no_thread;
 	loop_timer_set(broker->circle->loop, &broker->timer, 0);
@@ -185,13 +224,19 @@ void broker_subscribe(struct broker *broker, const char *filter)
 	broker_mark_dirty(broker);
 }
 
+void broker_unsubscribe(struct broker *broker, const char *filter)
+{
+	(void)mosquitto_unsubscribe(broker->client, NULL, filter);
+	broker_mark_dirty(broker);
+}
+
 /* ---- what libmosquitto tells of ---- */
 
 /* Its callbacks run under a lock of its own. What they tell is worked on when it is done with reading. */
 struct event {
 	struct list link;
 	enum { EVENT_CONNECTED, EVENT_ACKNOWLEDGED, EVENT_ARRIVED } what;
-	int mid;
+	int mid, reason;
 	struct arrival arrival; /* views of bytes, and of what libmosquitto has given away */
 	char *response_topic;
 	void *correlation;
@@ -215,18 +260,22 @@ static void drop_event(struct event *event)
 	free(event);
 }
 
-static void on_connect(struct mosquitto *client, void *arg, int code)
+static void on_connect(struct mosquitto *client, void *arg, int code, int flags, const mosquitto_property *properties)
 {
 	struct broker *broker = arg;
+	uint32_t largest = 0;
 
 	(void)client;
-	if (code == 0)
+	(void)flags;
+	if (code == 0) {
 		add_event(broker, 0)->what = EVENT_CONNECTED;
-	else /* libmosquitto closes the connection */
-		log_event(broker->circle->log, broker->failures || !broker->is_own ? LOG_DEBUG : LOG_ERROR,
-			  "the broker refuses the connection", "broker=%s:%u why=\"%s\"", broker->place.host,
-			  (unsigned)broker->place.port,
-			  broker->circle->is_version5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code));
+		mosquitto_property_read_int32(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, &largest, false);
+		broker->largest_taken = largest;
+		return;
+	}
+	/* libmosquitto closes the connection */
+	snprintf(broker->refusal, sizeof(broker->refusal), "%s",
+		 broker->circle->is_version5 ? mosquitto_reason_string(code) : mosquitto_connack_string(code));
 }
 
 static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count, const int *granted)
@@ -241,13 +290,15 @@ static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count
 				  broker->place.host, (unsigned)broker->place.port);
 }
 
-static void on_publish(struct mosquitto *client, void *arg, int mid)
+static void on_publish(struct mosquitto *client, void *arg, int mid, int reason, const mosquitto_property *properties)
 {
 	struct event *event = add_event(arg, 0);
 
 	(void)client;
+	(void)properties;
 	event->what = EVENT_ACKNOWLEDGED;
 	event->mid = mid;
+	event->reason = reason;
 }
 
 static void on_message(struct mosquitto *client, void *arg, const struct mosquitto_message *message,
@@ -276,14 +327,32 @@ static void on_message(struct mosquitto *client, void *arg, const struct mosquit
 		event->arrival.correlation = str_make(event->correlation, len);
 }
 
+/* The pause grows as long as connections are of no use: not when one is made, which the broker may end at once. */
+static void settle(struct broker *broker)
+{
+	broker->failures = 0;
+	broker->logged[0] = '\0';
+}
+
+static void has_lasted(struct timer *timer)
+{
+	settle(container_of(timer, struct broker, timer));
+}
+
 static void connected(struct broker *broker)
 {
-	loop_timer_cancel(broker->circle->loop, &broker->timer);
+	broker->timer.fire = has_lasted;
+	loop_timer_set(broker->circle->loop, &broker->timer, LASTING_US);
 	broker->state = BROKER_UP;
 	log_event(broker->circle->log, LOG_INFO, "connected to the broker", "broker=%s:%u after=%u", broker->place.host,
 		  (unsigned)broker->place.port, broker->failures);
-	broker->failures = 0;
 	broker->circle->connected(broker);
+}
+
+static void acknowledged(struct broker *broker, const struct event *event)
+{
+	settle(broker);
+	outbox_acknowledged(broker, event->mid, event->reason);
 }
 
 static void work_on_events(struct broker *broker)
@@ -294,7 +363,7 @@ static void work_on_events(struct broker *broker)
 		if (event->what == EVENT_CONNECTED)
 			connected(broker);
 		else if (event->what == EVENT_ACKNOWLEDGED)
-			outbox_acknowledged(broker, event->mid);
+			acknowledged(broker, event);
 		else
 			broker->circle->received(broker, &event->arrival);
 		drop_event(event);
@@ -329,6 +398,32 @@ static bool write_out(struct broker *broker)
 	return false;
 }
 
+/* Bytes that libmosquitto has read from the connection. */
+static uint64_t read_so_far(const struct broker *broker)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	int unread = 0;
+
+	if (getsockopt(broker->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
+	    ioctl(broker->watch.fd, FIONREAD, &unread) < 0 || info.tcpi_bytes_received < (uint64_t)unread)
+		return 0;
+	return info.tcpi_bytes_received - (uint64_t)unread;
+}
+
+/* libmosquitto would keep a packet of up to 256 MB. The brokers of the configuration are bounded by their own. */
+static bool sends_too_much(struct broker *broker, bool has_packet)
+{
+	uint64_t read;
+
+	if (broker->is_own)
+		return false;
+	read = read_so_far(broker);
+	if (has_packet || read < broker->read_bytes)
+		broker->read_bytes = read;
+	return read - broker->read_bytes > broker->circle->largest_answer;
+}
+
 /* Packets, until nothing comes: what has come in together is worked on together. */
 static int read_some(struct broker *broker)
 {
@@ -338,6 +433,8 @@ static int read_some(struct broker *broker)
 	for (unsigned i = 0; i < READS_PER_TURN && came && status == MOSQ_ERR_SUCCESS; i++) {
 		status = mosquitto_loop_read(broker->client, 1);
 		came = !list_empty(&broker->events) && mosquitto_socket(broker->client) >= 0;
+		if (sends_too_much(broker, came))
+			status = MOSQ_ERR_OVERSIZE_PACKET;
 		work_on_events(broker);
 	}
 	return status;
@@ -409,9 +506,9 @@ static void make_client(struct broker *broker)
 	mosquitto_int_option(broker->client, MOSQ_OPT_TCP_NODELAY, 1);
 	if (circle->username && broker->is_own)
 		mosquitto_username_pw_set(broker->client, circle->username, circle->password);
-	mosquitto_connect_callback_set(broker->client, on_connect);
+	mosquitto_connect_v5_callback_set(broker->client, on_connect);
 	mosquitto_subscribe_callback_set(broker->client, on_subscribe);
-	mosquitto_publish_callback_set(broker->client, on_publish);
+	mosquitto_publish_v5_callback_set(broker->client, on_publish);
 	mosquitto_message_v5_callback_set(broker->client, on_message);
 }
 
@@ -420,10 +517,11 @@ void broker_open(struct broker *broker, struct broker_circle *circle, const stru
 {
 	*broker = (struct broker){
 		.circle = circle, .place = *place, .is_own = is_own, .watch.fd = -1, .tick.fire = keep_alive};
+	broker->seed = id_seed();
 	list_init(&broker->link);
 	list_init(&broker->dirty);
 	list_init(&broker->kept);
-	list_init(&broker->unacknowledged);
+	list_init(&broker->sent);
 	list_init(&broker->events);
 	snprintf(broker->client_id, sizeof(broker->client_id), "%s", client_id);
 	make_client(broker);
@@ -472,6 +570,7 @@ void circle_init(struct broker_circle *circle, struct loop *loop, struct log *lo
 {
 	circle->loop = loop;
 	circle->log = log;
+	circle->crew = approach_crew_create();
 	id_source_init(&circle->random, id_seed());
 	list_init(&circle->dirty);
 	circle->round_end.run = flush;
@@ -484,4 +583,5 @@ void circle_finish(struct broker_circle *circle)
 {
 	loop_remove_hook(circle->loop, &circle->round_end);
 	guard_finish(&circle->guard);
+	approach_crew_leave(circle->crew);
 }

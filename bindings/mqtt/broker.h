@@ -25,14 +25,16 @@ struct arrival {
 struct broker_circle {
 	struct loop *loop;
 	struct log *log;
-	struct id_source random; /* for the pauses */
-	struct guard guard;	 /* for brokers that others name */
-	struct list dirty;	 /* brokers with something to write at the end of the round */
+	struct id_source random;    /* for the pauses */
+	struct guard guard;	    /* for brokers that others name */
+	struct approach_crew *crew; /* the threads that connect to those */
+	struct list dirty;	    /* brokers with something to write at the end of the round */
 	struct loop_hook round_end;
 	unsigned keep_alive_s;
 	bool is_version5;
-	size_t most_kept;      /* bytes of messages that wait for a broker */
+	size_t most_kept;      /* bytes of messages that a broker has not acknowledged, and of one of them */
 	size_t largest_packet; /* with MQTT 5: bytes that the broker may send in one */
+	size_t largest_answer; /* bytes of a packet from brokers that others name */
 	const char *username;  /* NULL: none */
 	const char *password;  /* NULL: none */
 	/* The connection is there (again): what is to be listened to is subscribed to now. */
@@ -41,6 +43,15 @@ struct broker_circle {
 	/* There is no connection, or no longer, and none is being made just now. The broker may be closed. */
 	void (*lost)(struct broker *broker, const char *why);
 };
+
+/* A message over which the broker has ended the connection: one like it is not sent for a while. */
+struct outlaw {
+	uint64_t topic_hash;
+	size_t size;
+	int64_t until_us;
+};
+
+enum { OUTLAWS_MOST = 16 };
 
 enum broker_state {
 	BROKER_DOWN,	/* waits until it is tried again */
@@ -64,15 +75,22 @@ struct broker {
 	uint32_t watched;     /* events */
 	bool has_paused;      /* nothing is read: the CSE stops */
 	struct list events;   /* what libmosquitto has told of in this turn */
-	struct timer timer;   /* for the next try, or for the broker's answer to CONNECT */
+	struct timer timer;   /* for the next try, for its end, for the answer to CONNECT, or until it has lasted */
 	struct timer tick;    /* for keeping alive */
 	struct list dirty;    /* in the circle's */
 	struct list kept;     /* messages that wait */
-	size_t kept_bytes;
-	struct list unacknowledged; /* deliveries */
-	unsigned in_flight;	    /* messages that are with libmosquitto */
-	unsigned failures;	    /* in a row */
-	bool has_overflowed;	    /* it was logged */
+	struct list sent;     /* messages that are with libmosquitto, and not acknowledged */
+	unsigned sent_count;
+	size_t sent_bytes, kept_bytes; /* kept_bytes: of both */
+	size_t largest_taken;	       /* bytes of a packet, as the broker says with MQTT 5; 0: any */
+	struct outlaw outlaws[OUTLAWS_MOST];
+	unsigned outlaw_count; /* ever */
+	uint64_t seed;	       /* of their hashes */
+	uint64_t read_bytes;   /* when the last packet was whole */
+	unsigned failures;     /* in a row: connections that were not made, or that were of no use */
+	char refusal[80];      /* of the broker, in its answer to CONNECT */
+	char logged[160];      /* why there is no connection, as it was logged last */
+	bool has_overflowed;   /* it was logged */
 };
 
 /* place and client_id stay the caller's but for what is copied. The first try begins at once. */
@@ -83,6 +101,7 @@ void broker_close(struct broker *broker);
 
 /* A filter at QoS 1; only while it is up. */
 void broker_subscribe(struct broker *broker, const char *filter);
+void broker_unsubscribe(struct broker *broker, const char *filter);
 /* At the end of the round, what there is is written. */
 void broker_mark_dirty(struct broker *broker);
 /* Reads nothing more: what others send waits at the broker. */

@@ -53,7 +53,7 @@ void cache_finish(struct cache *cache)
 
 static bool is_same(const struct cache *cache, const struct cache_entry *entry, const struct cache_key *key)
 {
-	return str_eq(str_make(entry->text, entry->topic_len), key->topic) &&
+	return entry->source == key->source && str_eq(str_make(entry->text, entry->topic_len), key->topic) &&
 	       str_eq(str_make(entry->text + entry->topic_len, entry->identifier_len), key->identifier) &&
 	       entry->bytes_hash == str_hash(key->bytes, cache->seed);
 }
@@ -78,6 +78,7 @@ struct cache_entry *cache_add(struct cache *cache, const struct cache_key *key)
 		return NULL;
 	entry = xzalloc(sizeof(*entry));
 	list_push(&cache->working, &entry->link);
+	entry->source = key->source;
 	entry->topic_len = key->topic.len;
 	entry->identifier_len = key->identifier.len;
 	entry->text = xmalloc(key->topic.len + key->identifier.len);

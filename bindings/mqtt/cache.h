@@ -16,8 +16,10 @@ struct cache {
 	uint64_t seed;
 };
 
-/* What makes a request the same: the topic, which names who sent it, its identifier, and all of its bytes. */
+/* What makes a request the same: where it came from, since that decides what it may; the topic, which names who sent
+ * it, its identifier, and all of its bytes. */
 struct cache_key {
+	const void *source; /* only compared */
 	struct str topic, identifier, bytes;
 };
 
@@ -25,6 +27,7 @@ struct cache_key {
 struct cache_entry {
 	struct map_node node;
 	struct list link; /* in working or answered */
+	const void *source;
 	int64_t since_us; /* of the answer */
 	uint64_t bytes_hash;
 	bool is_answered;

@@ -17,10 +17,30 @@ struct exchange {
 
 /* ---- answers ---- */
 
-static void publish_answer(const struct exchange *exchange, struct str answer)
+/* 0, or negative: it is dropped. */
+static int publish_answer(const struct exchange *exchange, struct str answer)
 {
-	if (exchange->topic.ptr && answer.len)
-		(void)!outbox_publish(&exchange->uplink->broker, exchange->topic, answer, exchange->correlation, NULL);
+	if (!exchange->topic.ptr || !answer.len)
+		return 0;
+	return outbox_publish(&exchange->uplink->broker, exchange->topic, answer, exchange->correlation, NULL);
+}
+
+/* What the request is answered is left in mqtt->out. */
+static void answer(struct request *req, const struct exchange *exchange)
+{
+	static const struct decode_error too_large = {.message = "there is no room for it on the way to the broker"};
+	struct binding_state *mqtt = exchange->uplink->mqtt;
+	const struct schema *schema = mqtt->config.schema;
+
+	strbuf_clear(&mqtt->out);
+	/* noResponse: nothing is answered once the request is accepted, TS-0001 8.1.2. */
+	if (exchange->topic.ptr && !req->answer.is_unwanted)
+		primitive_add_response(&mqtt->out, req, schema, exchange->codec, &req->arena);
+	if (publish_answer(exchange, strbuf_str(&mqtt->out)) == 0)
+		return;
+	strbuf_clear(&mqtt->out);
+	primitive_add_uncarried(&mqtt->out, req, schema, exchange->codec, &req->arena, &too_large);
+	(void)!publish_answer(exchange, strbuf_str(&mqtt->out));
 }
 
 static void reply(struct request *req, void *arg)
@@ -28,11 +48,7 @@ static void reply(struct request *req, void *arg)
 	struct exchange *exchange = arg;
 	struct binding_state *mqtt = exchange->uplink->mqtt;
 
-	strbuf_clear(&mqtt->out);
-	/* noResponse: nothing is answered once the request is accepted, TS-0001 8.1.2. */
-	if (exchange->topic.ptr && !req->answer.is_unwanted)
-		primitive_add_response(&mqtt->out, req, mqtt->config.schema, exchange->codec, &req->arena);
-	publish_answer(exchange, strbuf_str(&mqtt->out));
+	answer(req, exchange);
 	cache_answer(&mqtt->cache, exchange->entry, strbuf_str(&mqtt->out), clock_mono_us(loop_clock(mqtt->loop)));
 	request_release(req);
 	if (--mqtt->waiting_count == 0 && mqtt->is_closed)
@@ -66,25 +82,11 @@ static struct str answer_topic(const struct uplink *uplink, const struct topic *
 }
 
 /* As many requests are in work as the CSE takes. */
-static void answer_busy(struct uplink *uplink, const struct topic *topic, const struct codec *codec,
-			const struct arrival *arrival)
+static void answer_busy(struct request *req, const struct exchange *exchange)
 {
-	struct binding_state *mqtt = uplink->mqtt;
-	struct exchange exchange = {.uplink = uplink, .codec = codec};
-	struct request refusal = {.cse = mqtt->cse, .answer = {.rsc = RSC_INTERNAL_SERVER_ERROR}};
-	struct decode_error error;
-	struct value root;
-
-	arena_reset(&mqtt->scratch);
-	if (primitive_decode(mqtt->config.schema, codec, arrival->payload, cse_decode_limits(mqtt->cse), &mqtt->scratch,
-			     &root, &error) == PRIMITIVE_REQUEST)
-		refusal.param[PARAM_requestIdentifier] =
-			primitive_identifier(mqtt->config.schema, root, &mqtt->scratch);
-	refusal.answer.content = STR("{\"m2m:dbg\":\"as many requests are in work as are taken\"}");
-	exchange.topic = answer_topic(uplink, topic, codec, &mqtt->scratch);
-	strbuf_clear(&mqtt->out);
-	primitive_add_response(&mqtt->out, &refusal, mqtt->config.schema, codec, &mqtt->scratch);
-	publish_answer(&exchange, strbuf_str(&mqtt->out));
+	req->answer.rsc = RSC_INTERNAL_SERVER_ERROR;
+	req->answer.content = STR("{\"m2m:dbg\":\"as many requests are in work as are taken\"}");
+	answer(req, exchange);
 }
 
 /* ---- who asks ---- */
@@ -101,6 +103,27 @@ static bool is_registration(const struct request *req, const struct schema *sche
 	return type && type->flags & REGISTRATION;
 }
 
+static bool asks_for_a_name(struct str from)
+{
+	return !from.len || str_eq(from, STR("C")) || str_eq(from, STR("S"));
+}
+
+/* TS-0010 6.4.4: the level names a credential and no originator. 7.2: the broker has made sure that it is the
+ * sender's, so that it tells who the sender may be. */
+static void settle_newcomer(struct request *req, const struct uplink *uplink, const struct topic *topic)
+{
+	const struct binding_state *mqtt = uplink->mqtt;
+	struct str from = req->param[PARAM_from];
+	bool is_named = from.len && topic_names(topic->originator, from, &mqtt->home);
+
+	if (!is_registration(req, mqtt->config.schema))
+		refusal_note(req, RSC_BAD_REQUEST, "only registrations go over the topic reg_req");
+	if (uplink->broker.is_trusted && !mqtt->settings.takes_any_credential && !is_named && !asks_for_a_name(from))
+		refusal_note(req, RSC_ORIGINATOR_HAS_NO_PRIVILEGE,
+			     "from (fr): is not what the credential on the topic stands for");
+	req->peer.is_authenticated = uplink->broker.is_trusted && is_named;
+}
+
 /* TS-0010 7.2: the broker has made sure who may publish to the topic, if it is one to be trusted. */
 static void settle_originator(struct request *req, const struct uplink *uplink, const struct topic *topic)
 {
@@ -108,9 +131,8 @@ static void settle_originator(struct request *req, const struct uplink *uplink, 
 	struct str from = req->param[PARAM_from];
 
 	req->peer.is_no_admin = true;
-	if (topic->kind == TOPIC_REGISTRATION) { /* 6.4.4: it names a credential and no originator */
-		if (!is_registration(req, mqtt->config.schema))
-			refusal_note(req, RSC_BAD_REQUEST, "only registrations go over the topic reg_req");
+	if (topic->kind == TOPIC_REGISTRATION) {
+		settle_newcomer(req, uplink, topic);
 		return;
 	}
 	if (!from.len)
@@ -143,6 +165,8 @@ static const char *fault_of_response_topic(const struct uplink *uplink, const st
 	     (answer.kind != TOPIC_RESPONSE && answer.kind != TOPIC_REGISTRATION_RESPONSE) ||
 	     !str_eq(answer.originator, topic->originator) || !str_eq(answer.receiver, topic->receiver)))
 		return "response topic: is another entity's";
+	if (rules_find(&uplink->mqtt->rules, wanted))
+		return "response topic: is one of devices (mqtt.map)";
 	if (uplink->broker.is_trusted && !has_level(wanted, topic->originator))
 		return "response topic: no level of it is the originator of the topic";
 	return NULL;
@@ -194,61 +218,82 @@ static enum primitive_kind decode(struct request *req, const struct binding_stat
 }
 
 /* A request that came before gets the answer that it got, or will get. */
-static bool is_repeated(struct exchange *exchange, const struct cache_key *key)
+static bool is_repeated(const struct exchange *exchange, const struct cache_key *key)
 {
-	struct cache *cache = &exchange->uplink->mqtt->cache;
-	int64_t now_us = clock_mono_us(loop_clock(exchange->uplink->mqtt->loop));
-	const struct cache_entry *before = key->identifier.len ? cache_find(cache, key, now_us) : NULL;
+	struct binding_state *mqtt = exchange->uplink->mqtt;
+	const struct cache_entry *before =
+		key->identifier.len ? cache_find(&mqtt->cache, key, clock_mono_us(loop_clock(mqtt->loop))) : NULL;
 
 	if (before && before->is_answered)
-		publish_answer(exchange, cache_text(before));
-	else if (!before)
-		exchange->entry = cache_add(cache, key);
+		(void)!publish_answer(exchange, cache_text(before));
 	return before != NULL;
 }
 
 static void fill(struct request *req, struct exchange *exchange, const struct topic *topic, struct str payload,
 		 struct value root)
 {
-	if (payload.len <= exchange->uplink->mqtt->config.max_body)
-		primitive_fill(req, exchange->uplink->mqtt->config.schema, root);
+	const struct binding_config *config = &exchange->uplink->mqtt->config;
+
+	if (payload.len <= config->max_body)
+		primitive_fill(req, config->schema, root);
 	else
-		request_set(req, PARAM_requestIdentifier,
-			    primitive_identifier(exchange->uplink->mqtt->config.schema, root, &req->arena));
+		primitive_identify(req, config->schema, root, &req->arena);
 	settle_originator(req, exchange->uplink, topic);
+}
+
+/* What is read into req, and where it is answered. False: it is a repeated one, and done with. */
+static bool read_request(struct request *req, struct exchange *exchange, const struct topic *topic,
+			 const struct arrival *arrival, struct cache_key *key)
+{
+	struct uplink *uplink = exchange->uplink;
+	const struct codec *named = codec_find(topic->type);
+	struct value root;
+
+	exchange->codec = named ? named : &codec_json;
+	exchange->topic = answer_topic(uplink, topic, exchange->codec, &req->arena);
+	*key = (struct cache_key){.source = uplink, .topic = arrival->topic};
+	key->bytes = take_payload(req, uplink->mqtt, arrival->payload);
+	settle_response(req, exchange, topic, arrival);
+	if (!named)
+		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE,
+			     "topic: its last level must be the serialization, json, xml or cbor");
+	if (decode(req, uplink->mqtt, exchange->codec, key->bytes, &root) != PRIMITIVE_REQUEST)
+		return true;
+	key->identifier = primitive_identifier(uplink->mqtt->config.schema, root, &req->arena);
+	if (is_repeated(exchange, key))
+		return false;
+	fill(req, exchange, topic, key->bytes, root);
+	return true;
+}
+
+/* One that the CSE does not hear of. */
+static struct request *spare_request(struct binding_state *mqtt)
+{
+	struct arena arena = mqtt->spare.arena;
+
+	arena_reset(&arena);
+	mqtt->spare = (struct request){.cse = mqtt->cse, .arena = arena};
+	return &mqtt->spare;
 }
 
 static void request_came(struct uplink *uplink, const struct topic *topic, const struct arrival *arrival)
 {
 	struct binding_state *mqtt = uplink->mqtt;
-	const struct codec *named = codec_find(topic->type), *codec = named ? named : &codec_json;
-	struct request *req = request_create(mqtt->cse);
-	struct exchange *exchange;
-	struct str payload;
-	struct value root;
+	struct request *taken = request_create(mqtt->cse), *req = taken ? taken : spare_request(mqtt);
+	struct exchange *exchange = arena_zalloc(&req->arena, sizeof(*exchange));
+	struct cache_key key;
 
-	if (!req) {
-		answer_busy(uplink, topic, codec, arrival);
+	exchange->uplink = uplink;
+	if (!read_request(req, exchange, topic, arrival, &key)) {
+		if (taken)
+			request_release(taken);
 		return;
 	}
-	exchange = arena_alloc(&req->arena, sizeof(*exchange));
-	*exchange = (struct exchange){.uplink = uplink, .codec = codec};
-	exchange->topic = answer_topic(uplink, topic, codec, &req->arena);
-	payload = take_payload(req, mqtt, arrival->payload);
-	settle_response(req, exchange, topic, arrival);
-	if (!named)
-		refusal_note(req, RSC_UNSUPPORTED_MEDIA_TYPE,
-			     "topic: its last level must be the serialization, json, xml or cbor");
-	if (decode(req, mqtt, codec, payload, &root) == PRIMITIVE_REQUEST) {
-		const struct cache_key key = {arrival->topic,
-					      primitive_identifier(mqtt->config.schema, root, &req->arena), payload};
-
-		if (is_repeated(exchange, &key)) {
-			request_release(req);
-			return;
-		}
-		fill(req, exchange, topic, payload, root);
+	if (!taken) {
+		answer_busy(req, exchange);
+		return;
 	}
+	exchange->entry = cache_add(&mqtt->cache, &key);
 	submit(req, exchange);
 }
 
@@ -295,15 +340,16 @@ static void device_message_came(struct uplink *uplink, struct rule *rule, const 
 
 /* ---- messages ---- */
 
-static bool find_topic(struct uplink *uplink, struct str text, struct topic *topic)
+/* Under which prefix is it a topic of the standard's? NULL: under none. */
+static const struct prefix *find_topic(struct uplink *uplink, struct str text, struct topic *topic)
 {
 	list_each (item, &uplink->prefixes) {
 		const struct prefix *prefix = container_of(item, struct prefix, link);
 
 		if (topic_parse(str_make(prefix->text, prefix->len), text, topic))
-			return true;
+			return prefix;
 	}
-	return false;
+	return NULL;
 }
 
 /* Is it under the path of the broker's own point of access, and for this CSE? */
@@ -318,19 +364,21 @@ static bool is_for_us(const struct uplink *uplink, const struct topic *topic, st
 void inbound_received(struct broker *broker, const struct arrival *arrival)
 {
 	struct uplink *uplink = uplink_of(broker);
+	const struct prefix *prefix;
 	struct topic topic;
 	struct rule *rule;
 
 	if (arrival->is_retained || uplink->mqtt->is_closed)
 		return; /* what is kept there is delivered with every connection */
-	if (!find_topic(uplink, arrival->topic, &topic)) {
+	prefix = find_topic(uplink, arrival->topic, &topic);
+	if (!prefix) {
 		rule = broker->is_own ? rules_find(&uplink->mqtt->rules, arrival->topic) : NULL;
 		if (rule)
 			device_message_came(uplink, rule, arrival);
 		return;
 	}
 	if (topic.kind == TOPIC_RESPONSE)
-		outbound_received(uplink, &topic, arrival->payload);
+		outbound_received(uplink, prefix, &topic, arrival->payload);
 	else if ((topic.kind == TOPIC_REQUEST || topic.kind == TOPIC_REGISTRATION) &&
 		 is_for_us(uplink, &topic, arrival->topic))
 		request_came(uplink, &topic, arrival);

@@ -24,6 +24,15 @@ static struct uplink *make_uplink(struct binding_state *mqtt, const struct place
 	return uplink;
 }
 
+/* The identifier of the client is one, so two connections to a broker would end each other (MQTT 3.1.4). */
+static bool is_known_broker(const struct place *places, int count, const struct place *place)
+{
+	for (int i = 0; i < count; i++)
+		if (place_is_of_same_broker(&places[i], place) && !place_eq(&places[i], place))
+			return true;
+	return false;
+}
+
 /* The places of a list. Their number, or -1 and what is wrong. */
 static int read_places(struct binding_state *mqtt, const char *key, const char *list, struct place *places,
 		       char *message, size_t size)
@@ -39,6 +48,10 @@ static int read_places(struct binding_state *mqtt, const char *key, const char *
 		}
 		if (place_parse(item, &places[count], &mqtt->arena, &why) < 0) {
 			snprintf(message, size, "mqtt.%s %.*s: %s", key, STR_ARG(item), why);
+			return -1;
+		}
+		if (is_known_broker(places, count, &places[count])) {
+			snprintf(message, size, "mqtt.%s %.*s: the broker is named twice", key, STR_ARG(item));
 			return -1;
 		}
 		count++;
@@ -137,6 +150,7 @@ static void read_settings(struct mqtt_settings *settings, const struct setting *
 		.username = setting_text(section, "username"),
 		.password_file = setting_text(section, "password_file"),
 		.serves_admin = setting_number(section, "admin"),
+		.takes_any_credential = setting_number(section, "any_credential"),
 		.is_version5 = setting_number(section, "version") == 1,
 		.keep_alive_s = (unsigned)setting_number(section, "keep_alive"),
 		.cache_time_s = (unsigned)setting_number(section, "cache_time"),
@@ -163,6 +177,7 @@ static void set_up(struct binding_state *mqtt)
 	arena_init(&mqtt->arena);
 	arena_init(&mqtt->scratch);
 	arena_init(&mqtt->answers);
+	arena_init(&mqtt->spare.arena);
 	list_init(&mqtt->own);
 	list_init(&mqtt->others);
 	list_init(&mqtt->hops);
@@ -180,6 +195,7 @@ static void set_up(struct binding_state *mqtt)
 	mqtt->circle.is_version5 = settings->is_version5;
 	mqtt->circle.most_kept = settings->most_kept;
 	mqtt->circle.largest_packet = mqtt->config.max_body + PACKET_OVERHEAD;
+	mqtt->circle.largest_answer = mqtt->config.max_answer + PACKET_OVERHEAD;
 	mqtt->circle.username = settings->username[0] ? settings->username : NULL;
 	mqtt->circle.password = settings->password_file[0] ? mqtt->password : NULL;
 	mqtt->circle.connected = inbound_subscribe;
@@ -225,6 +241,7 @@ void mqtt_finish(struct binding_state *mqtt)
 	arena_finish(&mqtt->arena);
 	arena_finish(&mqtt->scratch);
 	arena_finish(&mqtt->answers);
+	arena_finish(&mqtt->spare.arena);
 	explicit_bzero(mqtt->password, sizeof(mqtt->password));
 	free(mqtt);
 }

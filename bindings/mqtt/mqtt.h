@@ -19,8 +19,10 @@ struct uplink {
 	struct timer idle; /* of one that no hop needs */
 };
 
+/* Those that no hop needs stand in the order in which they were left. */
 struct prefix {
 	struct list link;
+	unsigned use_count; /* hops that wait for an answer under it; one more for the broker's own */
 	size_t len;
 	char text[];
 };
@@ -28,7 +30,7 @@ struct prefix {
 /* The section mqtt of the configuration; see cse/config.def. Empty texts: none. */
 struct mqtt_settings {
 	const char *trusted, *map, *client_id, *username, *password_file;
-	bool serves_admin, is_version5;
+	bool serves_admin, takes_any_credential, is_version5;
 	unsigned keep_alive_s, cache_time_s;
 	size_t cache_bytes, most_kept;
 };
@@ -54,6 +56,7 @@ struct binding_state {
 	struct strbuf out, topic; /* what is being published */
 	struct arena scratch;	  /* for the work on one message */
 	struct arena answers;	  /* of the hop that is being ended */
+	struct request spare;	  /* for what comes while the CSE takes no more requests */
 	unsigned waiting_count;	  /* requests that the CSE has not answered */
 
 	struct map errands; /* by Request Identifier */
@@ -80,16 +83,18 @@ void inbound_received(struct broker *broker, const struct arrival *arrival);
 /* As in struct binding. */
 void outbound_send(struct binding_state *mqtt, struct hop *hop);
 void outbound_cancel(struct binding_state *mqtt, struct hop *hop);
-/* An answer to a hop, perhaps, on a topic of the standard's. */
-void outbound_received(struct uplink *uplink, const struct topic *topic, struct str payload);
+/* An answer to a hop, perhaps, on a topic of the standard's under the prefix. */
+void outbound_received(struct uplink *uplink, const struct prefix *prefix, const struct topic *topic,
+		       struct str payload);
 /* Those hops end that had not gone out; the uplink too, unless the configuration names it. */
 void outbound_lost(struct broker *broker, const char *why);
 
 /* Fires mqtt->soon. */
 void outbound_end_failed(struct timer *timer);
 
-/* Notes where answers come from; false: no more can be noted. */
-bool uplink_listen(struct uplink *uplink, struct str prefix);
+/* Answers are listened for under this path until uplink_leave; NULL: under as many as are allowed. */
+struct prefix *uplink_listen(struct uplink *uplink, struct str path);
+void uplink_leave(struct uplink *uplink, struct prefix *prefix);
 void uplink_subscribe(struct uplink *uplink);
 void uplink_destroy(struct uplink *uplink);
 /* The binding is closed and the last request answered. */

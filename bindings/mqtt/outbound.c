@@ -14,6 +14,7 @@ enum { PREFIXES_MAX = 64, OTHERS_MAX = 64 };
 struct errand {
 	struct map_node node;  /* in mqtt->errands while it waits for an answer */
 	struct uplink *uplink; /* NULL: it has failed */
+	struct prefix *prefix; /* under which its answer comes; NULL: it wants none */
 	struct hop *hop;
 	struct delivery delivery;
 	struct timer timer;
@@ -22,41 +23,93 @@ struct errand {
 
 /* ---- uplinks ---- */
 
-bool uplink_listen(struct uplink *uplink, struct str text)
+static void add_filter(struct strbuf *filter, const struct uplink *uplink, const struct prefix *prefix)
 {
-	struct prefix *prefix;
+	strbuf_clear(filter);
+	strbuf_addf(filter, "%.*s/oneM2M/resp/%.*s/#", (int)prefix->len, prefix->text, STR_ARG(uplink->mqtt->level));
+	strbuf_add_char(filter, '\0');
+}
 
+static void subscribe(struct uplink *uplink, const struct prefix *prefix)
+{
+	struct strbuf filter = {0};
+
+	add_filter(&filter, uplink, prefix);
+	broker_subscribe(&uplink->broker, filter.ptr);
+	strbuf_finish(&filter);
+}
+
+static void drop_prefix(struct uplink *uplink, struct prefix *prefix)
+{
+	struct strbuf filter = {0};
+
+	add_filter(&filter, uplink, prefix);
+	if (uplink->broker.state == BROKER_UP)
+		broker_unsubscribe(&uplink->broker, filter.ptr);
+	strbuf_finish(&filter);
+	list_remove(&prefix->link);
+	free(prefix);
+	uplink->prefix_count--;
+}
+
+static struct prefix *find_prefix(struct uplink *uplink, struct str text)
+{
 	list_each (item, &uplink->prefixes) {
-		prefix = container_of(item, struct prefix, link);
+		struct prefix *prefix = container_of(item, struct prefix, link);
+
 		if (str_eq(str_make(prefix->text, prefix->len), text))
-			return true;
+			return prefix;
 	}
-	if (uplink->prefix_count == PREFIXES_MAX)
-		return false;
-	prefix = xmalloc(sizeof(*prefix) + text.len + 1);
-	prefix->len = text.len;
-	memcpy(prefix->text, text.ptr, text.len);
+	return NULL;
+}
+
+/* The one that was left first. */
+static bool make_room(struct uplink *uplink)
+{
+	list_each (item, &uplink->prefixes) {
+		struct prefix *prefix = container_of(item, struct prefix, link);
+
+		if (prefix->use_count)
+			continue;
+		drop_prefix(uplink, prefix);
+		return true;
+	}
+	return false;
+}
+
+struct prefix *uplink_listen(struct uplink *uplink, struct str path)
+{
+	struct prefix *prefix = find_prefix(uplink, path);
+
+	if (prefix) {
+		prefix->use_count++;
+		return prefix;
+	}
+	if (uplink->prefix_count == PREFIXES_MAX && !make_room(uplink))
+		return NULL;
+	prefix = xmalloc(sizeof(*prefix) + path.len + 1);
+	prefix->len = path.len;
+	prefix->use_count = 1;
+	memcpy(prefix->text, path.ptr, path.len);
 	list_push(&uplink->prefixes, &prefix->link);
 	uplink->prefix_count++;
 	if (uplink->broker.state == BROKER_UP)
-		uplink_subscribe(uplink);
-	return true;
+		subscribe(uplink, prefix);
+	return prefix;
+}
+
+void uplink_leave(struct uplink *uplink, struct prefix *prefix)
+{
+	if (--prefix->use_count)
+		return;
+	list_remove(&prefix->link);
+	list_push(&uplink->prefixes, &prefix->link);
 }
 
 void uplink_subscribe(struct uplink *uplink)
 {
-	struct strbuf filter = {0};
-
-	list_each (item, &uplink->prefixes) {
-		const struct prefix *prefix = container_of(item, struct prefix, link);
-
-		strbuf_clear(&filter);
-		strbuf_addf(&filter, "%.*s/oneM2M/resp/%.*s/#", (int)prefix->len, prefix->text,
-			    STR_ARG(uplink->mqtt->level));
-		strbuf_add_char(&filter, '\0');
-		broker_subscribe(&uplink->broker, filter.ptr);
-	}
-	strbuf_finish(&filter);
+	list_each (item, &uplink->prefixes)
+		subscribe(uplink, container_of(item, struct prefix, link));
 }
 
 void uplink_destroy(struct uplink *uplink)
@@ -85,7 +138,7 @@ static struct uplink *find_in(struct list *uplinks, const struct place *place)
 	list_each (item, uplinks) {
 		struct broker *broker = container_of(item, struct broker, link);
 
-		if (strcmp(broker->place.host, place->host) == 0 && broker->place.port == place->port)
+		if (place_is_of_same_broker(&broker->place, place))
 			return uplink_of(broker);
 	}
 	return NULL;
@@ -110,9 +163,24 @@ static struct uplink *open_other(struct binding_state *mqtt, const struct place 
 	return uplink;
 }
 
-static struct uplink *uplink_for(struct binding_state *mqtt, const struct place *place, const char **why)
+/* A connection that has not come up, or is not needed, gives way; so nobody takes all the places with brokers that do
+ * not answer. */
+static void give_way(struct binding_state *mqtt)
 {
-	struct uplink *uplink = find_in(&mqtt->own, place);
+	list_each (item, &mqtt->others) {
+		struct broker *broker = container_of(item, struct broker, link);
+
+		if (broker->state == BROKER_UP && uplink_of(broker)->hop_count)
+			continue;
+		outbound_lost(broker, "the broker has not answered, and other connections are needed");
+		return;
+	}
+}
+
+static struct uplink *uplink_for(struct binding_state *mqtt, const struct place *place, struct uplink *own,
+				 const char **why)
+{
+	struct uplink *uplink = own;
 	unsigned most = mqtt->config.most_outgoing < OTHERS_MAX ? mqtt->config.most_outgoing : OTHERS_MAX;
 
 	if (uplink && uplink->broker.state == BROKER_DOWN) {
@@ -122,6 +190,8 @@ static struct uplink *uplink_for(struct binding_state *mqtt, const struct place 
 	if (!uplink)
 		uplink = find_in(&mqtt->others, place);
 	*why = "as many connections to brokers are open as are allowed";
+	if (!uplink && mqtt->other_count >= most)
+		give_way(mqtt);
 	if (!uplink && mqtt->other_count < most)
 		uplink = open_other(mqtt, place);
 	return uplink;
@@ -137,6 +207,8 @@ static void forget(struct binding_state *mqtt, struct errand *errand)
 		return;
 	if (errand->wants_answer)
 		map_remove(&mqtt->errands, &errand->node);
+	if (errand->prefix)
+		uplink_leave(uplink, errand->prefix);
 	outbox_cancel(&uplink->broker, &errand->delivery);
 	loop_timer_cancel(mqtt->loop, &errand->timer);
 	if (--uplink->hop_count == 0 && !uplink->broker.is_own)
@@ -180,18 +252,21 @@ static void fail_soon(struct binding_state *mqtt, struct hop *hop, const char *w
 static void too_late(struct timer *timer)
 {
 	struct errand *errand = container_of(timer, struct errand, timer);
-	bool is_out = !errand->delivery.kept;
+	bool is_out = outbox_was_sent(&errand->delivery);
 
 	set_failure(errand->hop, is_out ? HOP_LATE : HOP_UNREACHABLE,
 		    is_out ? "no answer in time" : "no connection to the broker in time");
 	finish(errand->uplink->mqtt, errand->hop);
 }
 
-static void delivered(struct delivery *delivery)
+static void delivered(struct delivery *delivery, const char *why)
 {
 	struct errand *errand = container_of(delivery, struct errand, delivery);
 
-	list_init(&delivery->link);
+	if (why) {
+		fail_soon(errand->uplink->mqtt, errand->hop, why);
+		return;
+	}
 	if (errand->wants_answer)
 		return;
 	set_failure(errand->hop, HOP_ANSWERED, "");
@@ -207,8 +282,8 @@ void outbound_lost(struct broker *broker, const char *why)
 		struct hop *hop = container_of(item, struct hop, link);
 		struct errand *errand = hop->of_binding;
 
-		/* What libmosquitto has, it sends again over the next connection. */
-		if (errand->uplink == uplink && (!broker->is_own || errand->delivery.kept))
+		/* What was sent is sent again over the next connection. */
+		if (errand->uplink == uplink && (!broker->is_own || !outbox_was_sent(&errand->delivery)))
 			fail_soon(uplink->mqtt, hop, why);
 	}
 	if (!broker->is_own)
@@ -217,21 +292,21 @@ void outbound_lost(struct broker *broker, const char *why)
 
 /* ---- answers ---- */
 
-static struct errand *find_errand(struct uplink *uplink, struct str identifier)
+static struct errand *find_errand(const struct binding_state *mqtt, const struct prefix *prefix, struct str identifier)
 {
-	const struct binding_state *mqtt = uplink->mqtt;
 	struct map_node *node = map_first(&mqtt->errands, str_hash(identifier, mqtt->seed));
 
 	for (; node; node = map_next(node)) {
 		struct errand *errand = container_of(node, struct errand, node);
 
-		if (errand->uplink == uplink && str_eq(errand->hop->param[PARAM_requestIdentifier], identifier))
+		if (errand->prefix == prefix && str_eq(errand->hop->param[PARAM_requestIdentifier], identifier))
 			return errand;
 	}
 	return NULL;
 }
 
-void outbound_received(struct uplink *uplink, const struct topic *topic, struct str payload)
+void outbound_received(struct uplink *uplink, const struct prefix *prefix, const struct topic *topic,
+		       struct str payload)
 {
 	struct binding_state *mqtt = uplink->mqtt;
 	const struct codec *codec = codec_find(topic->type);
@@ -248,15 +323,33 @@ void outbound_received(struct uplink *uplink, const struct topic *topic, struct 
 		    PRIMITIVE_RESPONSE)
 		return;
 	identifier = primitive_identifier(mqtt->config.schema, root, &mqtt->answers);
-	errand = identifier.ptr ? find_errand(uplink, identifier) : NULL;
+	errand = identifier.ptr ? find_errand(mqtt, prefix, identifier) : NULL;
 	/* Nobody answers in another's place. */
-	if (!errand || !topic_names(topic->receiver, errand->hop->entity, &mqtt->home))
+	if (!errand || !topic_names(topic->originator, mqtt->home.cse_id, &mqtt->home) ||
+	    !topic_names(topic->receiver, errand->hop->entity, &mqtt->home))
 		return;
 	primitive_answer(errand->hop, mqtt->config.schema, root);
 	finish(mqtt, errand->hop);
 }
 
 /* ---- sending ---- */
+
+/* This CSE may publish where others may not, and does not lend its rights: a path at a broker of its own is none of
+ * the standard's topics, nor one that it takes for a device's itself. At other brokers it has no rights to lend;
+ * TS-0010 6.6 lets the topic there have any form. Topics that begin with $ are the broker's (MQTT 4.7.2). */
+static const char *fault_of_path(const struct binding_state *mqtt, const struct hop *hop, struct str path,
+				 const struct uplink *own)
+{
+	if (str_starts(path, STR("$")))
+		return "the URL's path is a topic of the broker's";
+	if (!own)
+		return NULL;
+	if (topic_is_standard(path) && !(hop->entity.len && str_eq(path, own->broker.place.path)))
+		return "the URL's path is a topic of others: the entity can be named by its identifier";
+	if (!hop->entity.len && rules_find(&mqtt->rules, path))
+		return "the URL's path is a topic of devices (mqtt.map), whose messages become instances";
+	return NULL;
+}
 
 /* What the message goes to: of an entity its topic of requests under the path, else the path itself. */
 static const char *write_topic(struct binding_state *mqtt, const struct hop *hop, const struct place *place)
@@ -305,25 +398,29 @@ static void join(struct uplink *uplink, struct errand *errand)
 
 static const char *dispatch(struct binding_state *mqtt, struct errand *errand)
 {
-	struct uplink *uplink;
+	struct uplink *uplink, *own;
 	struct place place;
 	const char *why;
 
 	arena_reset(&mqtt->scratch);
 	if (place_parse(errand->hop->url, &place, &mqtt->scratch, &why) < 0)
 		return why;
-	why = write_message(mqtt, errand->hop, &place);
+	own = find_in(&mqtt->own, &place);
+	why = fault_of_path(mqtt, errand->hop, place.path, own);
+	if (!why)
+		why = write_message(mqtt, errand->hop, &place);
 	if (why)
 		return why;
-	uplink = uplink_for(mqtt, &place, &why);
+	uplink = uplink_for(mqtt, &place, own, &why);
 	if (!uplink)
 		return why;
 	join(uplink, errand);
-	if (errand->wants_answer && !uplink_listen(uplink, place.path))
+	errand->prefix = errand->wants_answer ? uplink_listen(uplink, place.path) : NULL;
+	if (errand->wants_answer && !errand->prefix)
 		return "answers are listened for under as many paths as are allowed";
 	if (outbox_publish(&uplink->broker, strbuf_str(&mqtt->topic), strbuf_str(&mqtt->out), (struct str){0},
 			   &errand->delivery) < 0)
-		return "more waits for the broker than is kept";
+		return "more waits for the broker than is kept, or the message is larger than what it takes";
 	return NULL;
 }
 
@@ -335,7 +432,6 @@ void outbound_send(struct binding_state *mqtt, struct hop *hop)
 	errand->hop = hop;
 	errand->timer.fire = too_late;
 	errand->delivery.done = delivered;
-	list_init(&errand->delivery.link);
 	hop->of_binding = errand;
 	list_push(&mqtt->hops, &hop->link);
 	why = dispatch(mqtt, errand);

@@ -3,7 +3,11 @@
 
 #include <ctype.h>
 
-enum { DEFAULT_PORT = 1883, ID_MAX = 300 };
+enum {
+	DEFAULT_PORT = 1883,
+	ID_MAX = 300,
+	SLASHES_MAX = 200, /* mosquitto closes the connection over more (MQTT 4.7.3 lets servers have a limit) */
+};
 
 static const char root[] = "oneM2M";
 static const char *const kinds[TOPIC_KINDS] = {
@@ -66,10 +70,14 @@ bool topic_is_standard(struct str text)
 
 bool topic_is_publishable(struct str text)
 {
-	for (size_t i = 0; i < text.len; i++)
+	unsigned slashes = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		slashes += text.ptr[i] == '/';
 		if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f || text.ptr[i] == '+' || text.ptr[i] == '#')
 			return false;
-	return text.len > 0 && text.len <= TOPIC_MAX && str_is_utf8(text);
+	}
+	return text.len > 0 && slashes <= SLASHES_MAX && text.len <= TOPIC_MAX && str_is_utf8(text);
 }
 
 /* ---- identifiers ---- */
@@ -224,7 +232,12 @@ int place_parse(struct str url, struct place *place, struct arena *arena, const 
 	return place->path.ptr && (!place->path.len || topic_is_publishable(place->path)) ? 0 : -1;
 }
 
+bool place_is_of_same_broker(const struct place *a, const struct place *b)
+{
+	return strcmp(a->host, b->host) == 0 && a->port == b->port;
+}
+
 bool place_eq(const struct place *a, const struct place *b)
 {
-	return strcmp(a->host, b->host) == 0 && a->port == b->port && str_eq(a->path, b->path);
+	return place_is_of_same_broker(a, b) && str_eq(a->path, b->path);
 }

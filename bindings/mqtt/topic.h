@@ -46,11 +46,13 @@ struct place {
 
 /* "mqtt://host:port/path" or "host:port"; path goes to the arena. 0, or -1 and *why. */
 WARN_UNUSED int place_parse(struct str url, struct place *place, struct arena *arena, const char **why);
+/* The same broker? */
+bool place_is_of_same_broker(const struct place *a, const struct place *b);
 /* The same broker and path? */
 bool place_eq(const struct place *a, const struct place *b);
 
-/* Can a message be published to it: UTF-8 without control characters and wild cards, and neither empty nor too long?
- */
+/* Can a message be published to it: UTF-8 without control characters and wild cards, and neither empty nor too long,
+ * nor of more levels than brokers take? */
 bool topic_is_publishable(struct str text);
 
 #endif

@@ -155,7 +155,7 @@ static void answer_busy(struct session *session, struct value root)
 			   .content = STR("{\"m2m:dbg\":\"too many requests are in work\"}")},
 	};
 
-	busy.param[PARAM_requestIdentifier] = primitive_identifier(state->config.schema, root, &state->reading);
+	primitive_identify(&busy, state->config.schema, root, &state->reading);
 	post_response(session, &busy);
 }
 

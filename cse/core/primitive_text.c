@@ -81,8 +81,11 @@ static void print_number(struct strbuf *out, struct str name, uint64_t number)
 void print_response_primitive(struct strbuf *out, const struct request *req, struct str to, struct str release)
 {
 	const struct schema *schema = req->cse->schema;
+	struct str releases = str_of(req->cse->config.releases);
 	char now[TIMESTAMP_SIZE];
 
+	if (!release.ptr && !request_has(req, PARAM_requestIdentifier)) /* it could not be read */
+		release = str_next_item(&releases);
 	strbuf_add_char(out, '{');
 	print_number(out, name_short(schema, ATTR_responseStatusCode), req->answer.rsc);
 	if (request_has(req, PARAM_requestIdentifier))
@@ -91,7 +94,8 @@ void print_response_primitive(struct strbuf *out, const struct request *req, str
 		print_name(out, name_short(schema, ATTR_primitiveContent));
 		strbuf_add_str(out, req->answer.content);
 	}
-	print_string(out, name_short(schema, ATTR_to), to);
+	if (to.len)
+		print_string(out, name_short(schema, ATTR_to), to);
 	print_string(out, name_short(schema, ATTR_from), str_of(req->cse->config.id));
 	print_string(out, name_short(schema, ATTR_originatingTimestamp),
 		     str_make(now, timestamp_print(now, clock_wall_us(req->cse->clock))));

@@ -11,7 +11,9 @@ void print_parameter(struct strbuf *out, enum parameter parameter, struct str te
 /* A request primitive. */
 void print_request_primitive(struct strbuf *out, const struct schema *schema, const struct str param[PARAM_COUNT],
 			     struct str content);
-/* The answer of a request as a response primitive to whoever made it; release: NULL-pointer text for none. */
+/* The answer of a request as a response primitive to whoever made it (empty: nobody knows); release: NULL-pointer text
+ * for none, but what could not be read gets one (TS-0004 table 6.4.2-1): the first served, as which an absent one is
+ * treated. */
 void print_response_primitive(struct strbuf *out, const struct request *req, struct str to, struct str release);
 
 #endif

@@ -1,9 +1,10 @@
 # Bindings against public clients: libcoap's, mosquitto's, packages of npm, a browser.
 EXTRA_DIST += tests/peers/peers.py tests/peers/package.json tests/peers/package-lock.json
 if WITH_MQTT
-dist_check_SCRIPTS += tests/peers/test_mqtt.py
-TESTS += tests/peers/test_mqtt.py
+dist_check_SCRIPTS += tests/peers/test_mqtt.py tests/peers/test_mqtt_hard.py
+TESTS += tests/peers/test_mqtt.py tests/peers/test_mqtt_hard.py
 endif
+EXTRA_DIST += tests/peers/mqtt_client.py
 if WITH_WEBSOCKET
 TESTS += tests/peers/test_websocket.py tests/peers/test_websocket_limits.py tests/peers/test_websocket_registree.py
 TESTS += tests/peers/test_websocket_clients.py tests/peers/test_websocket_page.py

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The MQTT binding against mosquitto's broker and clients and the npm package mqtt."""
 
-import itertools
 import json
 import os
 import signal
@@ -13,105 +12,10 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import peers  # noqa: E402
-from copse_harness import Server, Skip, expect, expect_equal, main, rule, run, temporary_directory  # noqa: E402
-from peers import Broker, Listener, publish  # noqa: E402
-
-NUMBERS = itertools.count(1)
-CREATE, RETRIEVE, UPDATE, DELETE, NOTIFY = 1, 2, 3, 4, 5
-
-
-def new_broker(*lines, anonymous=True):
-    return Broker(os.path.join(temporary_directory(), "broker"), lines, anonymous)
-
-
-def serve(*brokers, **settings):
-    """Copse at these brokers."""
-    return Server(
-        store_type="memory",
-        settings={
-            "mqtt.broker": ",".join(broker if isinstance(broker, str) else broker.url for broker in brokers),
-            "log.level": "info",
-            **{key.replace("__", ".").replace("_", "-"): value for key, value in settings.items()},
-        },
-    )
-
-
-class Client:
-    """An entity at a broker: mosquitto_pub for what it sends, mosquitto_sub for what it gets."""
-
-    def __init__(self, broker, name, credential=None, prefix="", options=()):
-        self.broker, self.name, self.prefix, self.options = broker, name, prefix, options
-        self.credential = credential or name
-        self.listener = Listener(
-            broker,
-            "%s/oneM2M/resp/%s/#" % (prefix, name),
-            "%s/oneM2M/reg_resp/%s/#" % (prefix, self.credential),
-            options=options,
-        )
-
-    def send(self, op, to, pc=None, ty=None, topic=None, **more):
-        primitive = {"op": op, "to": to, "fr": self.name, "rqi": "r%d" % next(NUMBERS), "rvi": "3", **more}
-        if pc is not None:
-            primitive["pc"] = pc
-        if ty is not None:
-            primitive["ty"] = ty
-        primitive = {key: value for key, value in primitive.items() if value is not None}
-        publish(self.broker, topic or self.topic(), primitive, *self.options)
-        return primitive
-
-    def topic(self, word="req", level=None):
-        return "%s/oneM2M/%s/%s/id-in/json" % (self.prefix, word, level or self.name)
-
-    def answer(self):
-        topic, payload = self.listener.take()
-        answer = json.loads(payload)
-        answer["topic"] = topic
-        return answer
-
-    def request(self, op, to, pc=None, ty=None, **more):
-        sent = self.send(op, to, pc, ty, **more)
-        answer = self.answer()
-        expect_equal(answer.get("rqi"), sent["rqi"], "rqi of %r" % answer)
-        return answer
-
-    def must(self, rsc, *arguments, **more):
-        answer = self.request(*arguments, **more)
-        expect_equal(answer["rsc"], rsc, "rsc of %r" % answer)
-        return answer
-
-    def register(self, **attributes):
-        ae = {"rn": self.name[1:].lower(), "api": "N1", "rr": True, "srv": ["3"], **attributes}
-        return self.must(
-            2001, CREATE, "cse-in", {"m2m:ae": ae}, 2, topic=self.topic("reg_req", self.credential)
-        )
-
-    def register_with_container(self):
-        self.register()
-        self.must(2001, CREATE, "cse-in/" + self.name[1:].lower(), {"m2m:cnt": {"rn": "c"}}, 3)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listener.__exit__()
-
-
-def wait_for_log(server, words, times=1, seconds=20):
-    deadline = time.monotonic() + seconds
-    while server.log().count(words) < times:
-        expect(time.monotonic() < deadline, "%r is not logged:\n%s" % (words, server.log()))
-        time.sleep(0.02)
-
-
-def connected(server, times=1):
-    wait_for_log(server, "connected to the broker", times)
-    time.sleep(0.1)  # the subscriptions follow
-
-
-def over_http(server, method, path, **options):
-    with server.client() as client:
-        return client.request(method, path, **options)
-
+from copse_harness import Skip, expect, expect_equal, main, rule, run, temporary_directory  # noqa: E402
+from mqtt_client import CREATE, DELETE, NOTIFY, NUMBERS, RETRIEVE, UPDATE, Client  # noqa: E402
+from mqtt_client import connected, new_broker, over_http, serve, wait_for_log  # noqa: E402
+from peers import Listener, publish  # noqa: E402
 
 # ---- requests ----
 
@@ -326,57 +230,6 @@ def _():
                     expect_equal(answer["rsc"], 4103, "registration of the administrator")
 
 
-@rule("an access list keeps entities apart that the broker knows by password")
-def _():
-    top = os.environ.get("top_srcdir", os.path.join(peers.HERE, "..", ".."))
-    folder = temporary_directory()
-    passwords = os.path.join(folder, "passwords")
-    open(passwords, "w", encoding="ascii").close()
-    os.chmod(passwords, 0o600)
-    for name in ("copse", "Cmeter", "Cother"):
-        subprocess.run(["mosquitto_passwd", "-b", passwords, name, "secret-" + name], check=True, capture_output=True)
-    with open(os.path.join(top, "packaging", "mosquitto", "copse.acl"), encoding="utf-8") as file:
-        rules = file.read()
-    with open(os.path.join(folder, "acl"), "w", encoding="utf-8") as file:
-        file.write(rules)
-    with open(os.path.join(top, "packaging", "mosquitto", "copse.conf"), encoding="utf-8") as file:
-        lines = [line for line in file.read().splitlines() if line and not line.startswith("#")]
-    lines = [line for line in lines if line.split()[0] not in ("listener", "persistence", "persistence_location", "autosave_interval", "set_tcp_nodelay")]
-    lines = [line.replace("/etc/mosquitto/copse.acl", folder + "/acl") for line in lines]
-    lines = [line.replace("/etc/mosquitto/copse.passwords", passwords) for line in lines]
-    word = os.path.join(folder, "word")
-    with open(word, "w", encoding="ascii") as file:
-        file.write("secret-copse\n")
-
-    def login(name):
-        return ("-u", name, "-P", "secret-" + name)
-
-    with new_broker(*lines, anonymous=False) as broker:
-        settings = {"mqtt__trusted": broker.url, "mqtt__username": "copse", "mqtt__password_file": word}
-        with serve(broker, log__level="debug", **settings) as server:
-            connected(server)
-            with Client(broker, "Cmeter", options=login("Cmeter")) as meter:
-                with Client(broker, "Cother", options=login("Cother")) as other:
-                    meter.register()
-                    other.register()
-                    meter.must(2000, RETRIEVE, "cse-in/meter")
-                    # in another's name, on another's topic: the broker lets it go nowhere
-                    meter.send(RETRIEVE, "cse-in/other", fr="Cother", topic="/oneM2M/req/Cother/id-in/json")
-                    meter.listener.expect_silence()
-                    other.listener.expect_silence()
-                    # and hears nothing of others
-                    with Listener(broker, "/oneM2M/#", "#", options=login("Cmeter")) as spy:
-                        other.must(2000, RETRIEVE, "cse-in/other")
-                        spy.expect_silence()
-                    # nor poses as the CSE or as its answer
-                    publish(broker, "/oneM2M/resp/Cother/id-in/json", {"rsc": 2000}, *login("Cmeter"))
-                    publish(broker, "/oneM2M/req/id-in/Cother/json", {"op": 5}, *login("Cmeter"))
-                    other.listener.expect_silence()
-            expect("secret" not in server.log(), "a password is logged")
-        with serve(broker, mqtt__username="copse") as server:
-            wait_for_log(server, "refuses the connection")
-
-
 # ---- the broker comes and goes ----
 
 
@@ -426,10 +279,7 @@ def _():
             with Client(broker, "Cmeter") as meter:
                 deadline = time.monotonic() + 20
                 while True:
-                    meter.send(RETRIEVE, "cse-in/meter/c", rqi="look%d" % next(NUMBERS))
-                    answer = meter.answer()
-                    while not answer["rqi"].startswith("look"):
-                        answer = meter.answer()
+                    answer = meter.answer_to(meter.send(RETRIEVE, "cse-in/meter/c"))
                     if answer["pc"]["m2m:cnt"]["cni"] == count:
                         break
                     expect(time.monotonic() < deadline, "%r of %d" % (answer, count))
@@ -865,10 +715,8 @@ def _():
                 answer = meter.answer()
                 answered[answer["rqi"]] = answer["rsc"]
             expect_equal(set(answered.values()), {2001}, "codes")
-            while not meter.listener.messages.empty():
-                meter.answer()
-        with Client(broker, "Cmeter") as meter:
-            expect_equal(meter.must(2000, RETRIEVE, "cse-in/meter/c")["pc"]["m2m:cnt"]["cni"], 500, "instances")
+            counted = meter.answer_to(meter.send(RETRIEVE, "cse-in/meter/c"))
+            expect_equal(counted["pc"]["m2m:cnt"]["cni"], 500, "instances")
 
 
 if __name__ == "__main__":

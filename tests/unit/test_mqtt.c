@@ -196,6 +196,18 @@ static void wrong_uris_are_refused_with_a_reason(void **state)
 	arena_finish(&arena);
 }
 
+static void a_topic_has_no_more_levels_than_brokers_take(void **state)
+{
+	enum { MOST = 201 };
+	char levels[2 * MOST + 2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(levels); i++)
+		levels[i] = i % 2 ? '/' : 'a';
+	assert_true(topic_is_publishable(str_make(levels, 2 * MOST - 1)));
+	assert_false(topic_is_publishable(str_make(levels, 2 * MOST + 1)));
+}
+
 /* ---- rules ---- */
 
 struct ruled {
@@ -328,7 +340,9 @@ static void wrong_rules_are_refused_with_a_reason(void **state)
 
 static void an_answer_is_found_within_its_time(void **state)
 {
-	const struct cache_key key = {STR("t"), STR("1"), STR("bytes")}, other = {STR("t"), STR("1"), STR("others")};
+	const struct cache_key key = {"a", STR("t"), STR("1"), STR("bytes")},
+			       other = {"a", STR("t"), STR("1"), STR("others")},
+			       stranger = {"b", STR("t"), STR("1"), STR("bytes")};
 	struct cache cache;
 	struct cache_entry *entry;
 
@@ -340,6 +354,7 @@ static void an_answer_is_found_within_its_time(void **state)
 	assert_ptr_equal(cache_find(&cache, &key, 1000), entry); /* as long as it is in work */
 	assert_false(entry->is_answered);
 	assert_null(cache_find(&cache, &other, 0));
+	assert_null(cache_find(&cache, &stranger, 0)); /* the same at another broker is another's */
 	cache_answer(&cache, entry, STR("yes"), 1000);
 	assert_str(cache_text(cache_find(&cache, &key, 1099)), "yes");
 	assert_null(cache_find(&cache, &key, 1100));
@@ -355,22 +370,22 @@ static void memory_is_bounded_and_what_is_in_work_stays(void **state)
 
 	(void)state;
 	cache_init(&cache, 2000, 1000000);
-	first = cache_add(&cache, &(struct cache_key){STR("t"), STR("first"), STR("")});
+	first = cache_add(&cache, &(struct cache_key){NULL, STR("t"), STR("first"), STR("")});
 	for (int i = 0; i < 1000; i++) {
 		snprintf(text, sizeof(text), "%d", i);
-		cache_answer(&cache, cache_add(&cache, &(struct cache_key){STR("t"), str_of(text), STR("")}),
+		cache_answer(&cache, cache_add(&cache, &(struct cache_key){NULL, STR("t"), str_of(text), STR("")}),
 			     STR("a hundred bytes or so of an answer"), i);
 		assert_true(cache.bytes <= 2000);
 	}
-	assert_ptr_equal(cache_find(&cache, &(struct cache_key){STR("t"), STR("first"), STR("")}, 1000), first);
-	assert_non_null(cache_find(&cache, &(struct cache_key){STR("t"), STR("999"), STR("")}, 1000));
-	assert_null(cache_find(&cache, &(struct cache_key){STR("t"), STR("1"), STR("")}, 1000));
+	assert_ptr_equal(cache_find(&cache, &(struct cache_key){NULL, STR("t"), STR("first"), STR("")}, 1000), first);
+	assert_non_null(cache_find(&cache, &(struct cache_key){NULL, STR("t"), STR("999"), STR("")}, 1000));
+	assert_null(cache_find(&cache, &(struct cache_key){NULL, STR("t"), STR("1"), STR("")}, 1000));
 	cache_finish(&cache);
 }
 
 static void nothing_is_remembered_where_that_is_asked_for(void **state)
 {
-	const struct cache_key key = {STR("t"), STR("1"), STR("")};
+	const struct cache_key key = {NULL, STR("t"), STR("1"), STR("")};
 	struct cache cache;
 
 	(void)state;
@@ -393,6 +408,7 @@ int main(void)
 		cmocka_unit_test(a_level_stands_for_all_forms_of_an_identifier),
 		cmocka_unit_test(uris_lead_to_a_broker_and_a_path),
 		cmocka_unit_test(wrong_uris_are_refused_with_a_reason),
+		cmocka_unit_test(a_topic_has_no_more_levels_than_brokers_take),
 		cmocka_unit_test_setup_teardown(a_rule_makes_an_instance, set_up_rules, tear_down_rules),
 		cmocka_unit_test_setup_teardown(bytes_become_base64_where_contentInfo_says_so, set_up_rules,
 						tear_down_rules),

@@ -228,6 +228,24 @@ static void what_is_no_primitive_is_none(void **state)
 	assert_null(primitive_identifier(fixture->schema, root, &fixture->arena).ptr);
 }
 
+/* Also what has the wrong form, so that whoever sent it knows which request is refused. */
+static void a_refusal_is_addressed_by_what_stands_there(void **state)
+{
+	struct fixture *fixture = *state;
+	struct value root;
+
+	assert_int_equal(decode(fixture, &codec_json, STR("{\"rqi\":77,\"rvi\":3,\"fr\":\"Ca\"}"), &root),
+			 PRIMITIVE_REQUEST);
+	primitive_identify(&fixture->req, fixture->schema, root, &fixture->arena);
+	assert_param(fixture, requestIdentifier, "77");
+	assert_param(fixture, releaseVersionIndicator, "3");
+	assert_param(fixture, from, "Ca");
+	fixture->req.param[PARAM_requestIdentifier] = (struct str){0};
+	primitive_fill(&fixture->req, fixture->schema, root);
+	assert_int_equal(fixture->req.refused, RSC_BAD_REQUEST);
+	assert_param(fixture, requestIdentifier, "77");
+}
+
 /* What is written in a serialization is read as the same. */
 static void requests_go_over_every_serialization(void **state)
 {
@@ -330,6 +348,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(conditions_are_bounded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_response_type_has_its_targets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_primitive_is_none, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_refusal_is_addressed_by_what_stands_there, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(requests_go_over_every_serialization, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(answers_go_over_every_serialization, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_serialization_cannot_carry_is_answered_so, set_up, tear_down),
