@@ -67,28 +67,37 @@ static bool has_place(const struct place *places, int count, const struct place 
 	return false;
 }
 
-static int open_brokers(struct binding_state *mqtt, char *message, size_t size)
-{
-	const struct binding_config *config = &mqtt->config;
-	struct place *places = arena_alloc(&mqtt->arena, BROKERS_MAX * sizeof(*places));
-	struct place *trusted = arena_alloc(&mqtt->arena, BROKERS_MAX * sizeof(*trusted));
-	int count = read_places(mqtt, "broker", config->listen, places, message, size);
-	int trusted_count =
-		count < 0 ? -1 : read_places(mqtt, "trusted", mqtt->settings.trusted, trusted, message, size);
+struct own_brokers {
+	struct place *places, *trusted;
+	int count, trusted_count;
+};
 
-	if (trusted_count < 0)
+static int read_brokers(struct binding_state *mqtt, struct own_brokers *own, char *message, size_t size)
+{
+	own->places = arena_alloc(&mqtt->arena, BROKERS_MAX * sizeof(*own->places));
+	own->trusted = arena_alloc(&mqtt->arena, BROKERS_MAX * sizeof(*own->trusted));
+	own->count = read_places(mqtt, "broker", mqtt->config.listen, own->places, message, size);
+	if (own->count < 0)
 		return ERROR_FORMAT;
-	for (int i = 0; i < trusted_count; i++) {
-		if (has_place(places, count, &trusted[i]))
+	own->trusted_count = read_places(mqtt, "trusted", mqtt->settings.trusted, own->trusted, message, size);
+	if (own->trusted_count < 0)
+		return ERROR_FORMAT;
+	for (int i = 0; i < own->trusted_count; i++) {
+		if (has_place(own->places, own->count, &own->trusted[i]))
 			continue;
-		snprintf(message, size, "mqtt.trusted: %s:%u is not in mqtt.broker", trusted[i].host,
-			 (unsigned)trusted[i].port);
+		snprintf(message, size, "mqtt.trusted: %s:%u is not in mqtt.broker", own->trusted[i].host,
+			 (unsigned)own->trusted[i].port);
 		return ERROR_FORMAT;
 	}
-	for (int i = 0; i < count; i++)
-		if (!has_place(places, i, &places[i]))
-			make_uplink(mqtt, &places[i], has_place(trusted, trusted_count, &places[i]));
 	return 0;
+}
+
+static void open_brokers(struct binding_state *mqtt, const struct own_brokers *own)
+{
+	for (int i = 0; i < own->count; i++)
+		if (!has_place(own->places, i, &own->places[i]))
+			make_uplink(mqtt, &own->places[i],
+				    has_place(own->trusted, own->trusted_count, &own->places[i]));
 }
 
 /* The first line. */
@@ -115,11 +124,41 @@ static int read_password(struct binding_state *mqtt, char *message, size_t size)
 	return error;
 }
 
+/* MQTT 1.5.3; libmosquitto takes nothing else. */
+static int check_texts(const struct mqtt_settings *settings, char *message, size_t size)
+{
+	const char *wrong = !str_is_utf8(str_of(settings->client_id))  ? "client-id"
+			    : !str_is_utf8(str_of(settings->username)) ? "username"
+								       : NULL;
+
+	if (!wrong)
+		return 0;
+	snprintf(message, size, "mqtt.%s: malformed UTF-8", wrong);
+	return ERROR_FORMAT;
+}
+
+static int read_configuration(struct binding_state *mqtt, struct own_brokers *own, char *message, size_t size)
+{
+	char why[160];
+	int error = read_password(mqtt, message, size);
+
+	if (error == 0)
+		error = check_texts(&mqtt->settings, message, size);
+	if (error < 0)
+		return error;
+	if (rules_parse(&mqtt->rules, str_of(mqtt->settings.map), &mqtt->arena, why, sizeof(why)) < 0) {
+		snprintf(message, size, "mqtt.map: %s", why);
+		return ERROR_FORMAT;
+	}
+	return read_brokers(mqtt, own, message, size);
+}
+
 static int configure(struct binding_state *mqtt, char *message, size_t size)
 {
 	const struct binding_config *config = &mqtt->config;
+	struct own_brokers own;
 	char why[160];
-	int error = read_password(mqtt, message, size);
+	int error = read_configuration(mqtt, &own, message, size);
 
 	if (error < 0)
 		return error;
@@ -132,11 +171,8 @@ static int configure(struct binding_state *mqtt, char *message, size_t size)
 		snprintf(message, size, "outgoing.networks: %s", why);
 		return error;
 	}
-	if (rules_parse(&mqtt->rules, str_of(mqtt->settings.map), &mqtt->arena, why, sizeof(why)) < 0) {
-		snprintf(message, size, "mqtt.map: %s", why);
-		return ERROR_FORMAT;
-	}
-	return open_brokers(mqtt, message, size);
+	open_brokers(mqtt, &own);
+	return 0;
 }
 
 /* ---- opening ---- */
@@ -204,6 +240,25 @@ static void set_up(struct binding_state *mqtt)
 }
 
 static void mqtt_close(struct binding_state *mqtt);
+
+static int mqtt_check(const struct binding_config *config, char *message, size_t size)
+{
+	struct binding_state *mqtt;
+	struct own_brokers own;
+	int error;
+
+	if (!config->listen[0])
+		return 0;
+	mqtt = xzalloc(sizeof(*mqtt));
+	mqtt->config = *config;
+	read_settings(&mqtt->settings, config->settings);
+	arena_init(&mqtt->arena);
+	error = read_configuration(mqtt, &own, message, size);
+	arena_finish(&mqtt->arena);
+	explicit_bzero(mqtt->password, sizeof(mqtt->password));
+	free(mqtt);
+	return error;
+}
 
 static int mqtt_open(struct cse *cse, struct loop *loop, const struct binding_config *config,
 		     struct binding_state **state, char *message, size_t size)
@@ -314,6 +369,7 @@ extern const struct binding binding_mqtt;
 const struct binding binding_mqtt = {
 	.name = "mqtt",
 	.is_relayed = true,
+	.check = mqtt_check,
 	.add_points_of_access = mqtt_add_points_of_access,
 	.open = mqtt_open,
 	.drain = mqtt_drain,

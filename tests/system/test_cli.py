@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 
-from copse_harness import Server, expect, expect_equal, main, must, rule, run, temporary_directory
+from copse_harness import Server, Skip, expect, expect_equal, main, must, rule, run, temporary_directory
 
 
 def equal(seen, wanted):
@@ -189,6 +189,34 @@ BAD_VALUES = {
     "expiration.grace": ["-1"],
     "container.default-mni": ["-1", "x", "9223372036854775808"],
 }
+
+
+# What single values do not show; the binding itself finds it.
+BAD_TOGETHER = {
+    "mqtt://127.0.0.1:0": ({}, "mqtt.broker mqtt://127.0.0.1:0: "),
+    "mqtt://127.0.0.1/a#b": ({}, "mqtt.broker mqtt://127.0.0.1/a#b: "),
+    "mqtt://127.0.0.1,mqtt://127.0.0.1/a": ({}, "named twice"),
+    "mqtt://127.0.0.1": (
+        {
+            "mqtt.trusted": "mqtt://127.0.0.2",
+            "mqtt.map": "sensors/#",
+            "mqtt.password-file": "/nonexistent",
+            "mqtt.client-id": b"\xff",
+            "mqtt.username": b"\xff",
+        },
+        "{key}",
+    ),
+}
+
+
+@rule("what a binding would not start with is a fault of the configuration")
+def _():
+    if "without the binding" in run("check-config", "--set", "mqtt.broker=127.0.0.1").stderr:
+        raise Skip("this copse is built without MQTT")
+    for brokers, (others, words) in BAD_TOGETHER.items():
+        for key, value in others.items() or (("mqtt.keep-alive", "60"),):
+            setting = key.encode() + b"=" + (value if isinstance(value, bytes) else value.encode())
+            one_fault(run("check-config", "--set", "mqtt.broker=" + brokers, "--set", setting), words.format(key=key))
 
 
 @rule("a bad value of any key names place, key and what is allowed")
