@@ -418,7 +418,9 @@ void notifier_load(struct notifier *notifier, uint64_t key, uint64_t subscriptio
 
 bool notifier_is_idle(const struct notifier *notifier)
 {
-	return list_empty(&notifier->ready) && list_empty(&notifier->done) && notifier->in_flight == 0;
+	bool has_ready = !notifier->is_stopped && !list_empty(&notifier->ready);
+
+	return !has_ready && list_empty(&notifier->done) && notifier->in_flight == 0;
 }
 
 void notifier_stop(struct notifier *notifier)

@@ -176,6 +176,19 @@ static void an_entity_that_cannot_be_requested_is_not(void **test)
 	assert_int_equal(f->state.sent, 0);
 }
 
+static void what_could_go_out_when_the_bindings_go_keeps_nothing_waiting(void **test)
+{
+	struct fixture *f = *test;
+
+	run(f, create);
+	f->state.is_there = true;
+	cse_reached(f->small.world.cse, f->state.registration);
+	cse_remove_bindings(f->small.world.cse);
+	pass_rounds(f);
+	assert_true(cse_is_idle(f->small.world.cse));
+	assert_int_equal(f->state.sent, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +198,7 @@ int main(void)
 		TEST(a_message_that_was_not_answered_goes_out_again_with_its_identifier),
 		TEST(a_point_of_access_that_can_be_used_comes_first),
 		TEST(an_entity_that_cannot_be_requested_is_not),
+		TEST(what_could_go_out_when_the_bindings_go_keeps_nothing_waiting),
 #undef TEST
 	};
 
