@@ -195,7 +195,7 @@ static enum close_code pass(struct frames *frames, char *bytes, size_t len)
 
 enum close_code frames_scan(struct frames *frames, char *bytes, size_t *len)
 {
-	enum close_code code = CLOSE_NONE;
+	enum close_code code = frames->failed;
 	size_t at = 0;
 
 	while (at < *len && code == CLOSE_NONE && !frames->has_closed) {
@@ -208,5 +208,6 @@ enum close_code frames_scan(struct frames *frames, char *bytes, size_t *len)
 		at += passing ? passing : 1;
 	}
 	*len = at;
+	frames->failed = code;
 	return code;
 }

@@ -39,10 +39,11 @@ struct frames {
 	bool had_ping;		   /* whoever answers it resets this */
 	bool has_closed;	   /* the close frame has come: what is behind it counts for nothing */
 	const char *why;	   /* of a fault */
+	enum close_code failed;	   /* with which the connection has to end; nothing is looked at any more */
 };
 
 /* Reads on; *len becomes how much of the bytes counts, and they what the library is to see. CLOSE_NONE, or why the
- * connection has to end; then nothing more may be read. */
+ * connection has to end, and again the same for all that comes then. */
 enum close_code frames_scan(struct frames *frames, char *bytes, size_t *len);
 
 /* Is a message or the head of a frame half there? */

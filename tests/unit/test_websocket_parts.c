@@ -121,6 +121,21 @@ static void a_message_counts_with_all_its_fragments(void **test)
 	assert_int_equal(scan(&frames, STR("\x01\x86" MASKED "abcdef\x80\x85" MASKED), NULL), CLOSE_TOO_BIG);
 }
 
+/* The frame says 200 bytes, which is more than the payload of a control frame has room for. */
+static void behind_a_fault_nothing_is_looked_at(void **test)
+{
+	struct frames frames = {.max_message = MAX_MESSAGE}, before;
+	char more[200] = {0};
+	size_t len = sizeof(more);
+
+	(void)test;
+	assert_int_equal(scan(&frames, STR("\x89\xfe\x00\xc8" MASKED), NULL), CLOSE_PROTOCOL_ERROR);
+	before = frames;
+	assert_int_equal(frames_scan(&frames, more, &len), CLOSE_PROTOCOL_ERROR);
+	assert_int_equal(len, 0);
+	assert_memory_equal(&frames, &before, sizeof(frames));
+}
+
 static void the_library_sees_no_ping_no_late_code_and_nothing_behind_a_close_frame(void **test)
 {
 	const struct str sent = STR("\x89\x81" MASKED "a\x89\x82" MASKED "bc\x88\x82" MASKED "\x02\xf6\x81\x80" MASKED),
@@ -250,6 +265,7 @@ int main(void)
 		cmocka_unit_test(frames_are_judged_by_their_heads_however_they_are_cut),
 		cmocka_unit_test(the_bit_of_compression_is_for_the_first_frame_of_a_message_where_it_is_agreed_on),
 		cmocka_unit_test(a_message_counts_with_all_its_fragments),
+		cmocka_unit_test(behind_a_fault_nothing_is_looked_at),
 		cmocka_unit_test(the_library_sees_no_ping_no_late_code_and_nothing_behind_a_close_frame),
 		cmocka_unit_test(messages_come_back_in_any_size),
 		cmocka_unit_test(what_inflates_to_too_much_is_found_before_it_has),
