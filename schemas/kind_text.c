@@ -105,8 +105,11 @@ static bool is_content_info(struct str text)
 	return is_media_type(media_type) && is_code(encoding, '2') && (!rest.ptr || is_code(rest, '5'));
 }
 
-static bool has_credentials(struct str authority)
+bool url_has_credentials(struct str url)
 {
+	const char *slashes = url.len ? memmem(url.ptr, url.len, "://", 3) : NULL;
+	struct str authority = slashes ? str_from(url, (size_t)(slashes - url.ptr) + 3) : STR("");
+
 	for (size_t i = 0; i < authority.len && !strchr("/?#", authority.ptr[i]); i++)
 		if (authority.ptr[i] == '@')
 			return true;
@@ -119,7 +122,7 @@ static bool is_point_of_access(struct str text)
 	struct str rest = text, scheme = str_split(&rest, ':');
 
 	return has_no_blank(text) && only(scheme, "+-.") && is_letter(scheme.ptr[0]) && rest.len > 2 &&
-	       str_starts(rest, STR("//")) && !has_credentials(str_from(rest, 2));
+	       str_starts(rest, STR("//")) && !url_has_credentials(text);
 }
 
 /* An address with "/" and a number of bits behind it, or not. */

@@ -10,4 +10,7 @@ const char *kind_text_problem(enum base_kind base, struct str text);
 
 bool kind_is_text(enum base_kind base);
 
+/* Has a URL ("scheme://user@host") a user or a password? false for what is no URL. */
+bool url_has_credentials(struct str url);
+
 #endif

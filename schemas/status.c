@@ -25,3 +25,17 @@ const struct status_def *status_find(int code)
 	}
 	return NULL;
 }
+
+const struct status_def *status_find_coap(unsigned coap)
+{
+	const struct status_def *found = NULL;
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		if (statuses[i].coap != coap)
+			continue;
+		if (found)
+			return NULL;
+		found = &statuses[i];
+	}
+	return found;
+}

@@ -21,6 +21,8 @@ struct status_def {
 
 /* NULL for a code that is in no row. */
 const struct status_def *status_find(int code);
+/* The row that a code of CoAP stands for; NULL if it is in none or in several (TS-0008 table 6.2.4-1). */
+const struct status_def *status_find_coap(unsigned coap);
 
 static inline bool rsc_is_success(enum rsc code)
 {

@@ -42,6 +42,9 @@ int hop_target_read(struct hop_target *target, struct str url, const char **why)
 	*why = "URL is neither coap nor coap+tcp";
 	if (uri.scheme != COAP_URI_SCHEME_COAP && uri.scheme != COAP_URI_SCHEME_COAP_TCP)
 		return -1;
+	*why = "URL with a fragment"; /* RFC 7252 6.4, 4 */
+	if (memchr(url.ptr, '#', url.len))
+		return -1;
 	*why = "URL with a user or password";
 	return memchr(target->host.ptr, '@', target->host.len) ? -1 : 0;
 }
@@ -235,25 +238,12 @@ static struct str content_of(const struct message *message, struct strbuf *body,
 	return strbuf_str(body);
 }
 
-/* For a peer that says no oneM2M code: the one that its own stands for, if there is one only (TS-0008 table 6.2.4-1).
- */
+/* For a peer that says no oneM2M code: the one that its own stands for, if there is one only. */
 static enum rsc rsc_of(uint8_t code)
 {
-	static const struct status_def rows[] = {
-#define STATUS(code, name, http, coap) {RSC_##name, #name, http, coap},
-#include "schemas/status.def"
-#undef STATUS
-	};
-	enum rsc found = RSC_NONE;
+	const struct status_def *status = status_find_coap((code >> 5) * 100u + (code & 31));
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (MESSAGE_CODE(rows[i].coap / 100, rows[i].coap % 100) != code)
-			continue;
-		if (found)
-			return RSC_NONE;
-		found = rows[i].code;
-	}
-	return found;
+	return status ? status->code : RSC_NONE;
 }
 
 void hop_message_judge(struct hop *hop, const struct message *message, struct strbuf *body,

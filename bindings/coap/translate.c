@@ -259,7 +259,7 @@ static void add_time(struct message *message, struct request *req)
 	message_add(message, ONEM2M_OT, str_make(stamp, timestamp_print(stamp, clock_wall_us(cse_clock(req->cse)))));
 }
 
-static void add_echo(struct message *message, unsigned number, struct str value)
+static void repeat_option(struct message *message, unsigned number, struct str value)
 {
 	const struct option_def *def = option_find(number);
 
@@ -294,8 +294,8 @@ void translate_response(struct message *message, struct request *req, const stru
 	if (!message->code)
 		return;
 	message_add_uint(message, ONEM2M_RSC, (unsigned)answer->rsc);
-	add_echo(message, ONEM2M_RQI, req->param[PARAM_requestIdentifier]);
-	add_echo(message, ONEM2M_RVI, req->param[PARAM_releaseVersionIndicator]);
+	repeat_option(message, ONEM2M_RQI, req->param[PARAM_requestIdentifier]);
+	repeat_option(message, ONEM2M_RVI, req->param[PARAM_releaseVersionIndicator]);
 	add_time(message, req);
 	add_location(message, req, location);
 	if (answer->is_partial) {
@@ -321,7 +321,7 @@ void translate_refusal(struct message *message, const struct message *request, u
 	payload = transcoder_answer(transcoder, media->codec, strbuf_str(scratch), &rsc);
 	message->code = code;
 	message_add_uint(message, ONEM2M_RSC, (unsigned)rsc);
-	add_echo(message, ONEM2M_RQI, message_option(request, ONEM2M_RQI));
-	add_echo(message, ONEM2M_RVI, message_option(request, ONEM2M_RVI));
+	repeat_option(message, ONEM2M_RQI, message_option(request, ONEM2M_RQI));
+	repeat_option(message, ONEM2M_RVI, message_option(request, ONEM2M_RVI));
 	add_payload(message, media, payload);
 }

@@ -3,6 +3,7 @@
 
 #include "cse/core/channel.h"
 #include "cse/core/state.h"
+#include "schemas/kind_text.h"
 #include "schemas/timestamp.h"
 
 #include <stdio.h>
@@ -65,13 +66,9 @@ bool is_url(struct str target)
 
 enum rsc check_url(struct request *req, const char *what, struct str target)
 {
-	const char *slashes = is_url(target) ? memmem(target.ptr, target.len, "://", 3) : NULL;
-	struct str authority = slashes ? str_from(target, (size_t)(slashes - target.ptr) + 3) : STR("");
-
-	for (size_t i = 0; i < authority.len && !strchr("/?#", authority.ptr[i]); i++)
-		if (authority.ptr[i] == '@')
-			return req_fail(req, RSC_BAD_REQUEST, "%s: a URL with credentials is not accepted", what);
-	return RSC_NONE;
+	return url_has_credentials(target)
+		       ? req_fail(req, RSC_BAD_REQUEST, "%s: a URL with credentials is not accepted", what)
+		       : RSC_NONE;
 }
 
 struct str url_without_serialization(struct str url, struct arena *arena, struct str *serialization)

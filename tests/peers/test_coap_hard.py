@@ -286,6 +286,18 @@ def several_addresses():
             expect_equal(got[0].all(3), [b"two.test"], "Uri-Host over a connection")
 
 
+@rule("a URL with a fragment is no target, and the refusal says why")
+def fragments():
+    with serve() as server, Client(server.coap) as client:
+        container(client)
+        target = Target(lambda message: [raw.accept(message)])
+        answer = client.ask(subscription("coap://127.0.0.1:%d/a#b" % target.port))
+        must(answer, 5204)
+        expect(b"fragment" in answer.payload, "%r" % answer)
+        expect_equal(len(target.got), 0, "requests")
+        target.close()
+
+
 @rule("an answer with a critical option that is not understood is rejected, and counts as none")
 def critical_answers():
     def manner(message):
